@@ -10,13 +10,16 @@ from typing import Literal
 import click
 
 from evalharness.cli._output import echo, explained, print_json
+from evalharness.cli.complete import complete_suite
 from evalharness.config import load_config
 from evalharness.errors import StoreError
+from evalharness.records.names import is_name
 from evalharness.report.encode import one_line
-from evalharness.review.labels import ImportedLabels, LabelSide, Tally, import_labels, tally
+from evalharness.review.labels import LabelSide, import_labels, read_labels
+from evalharness.review.tally import Comparison, Tally, comparison_of, comparisons, tally
 from evalharness.store import read_baseline
 from evalharness.store.acceptances import read_acceptances
-from evalharness.store.answer_labels import has_answer_labels, label_path
+from evalharness.store.answer_labels import LABEL_FOLDER, has_answer_labels, label_path
 from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.store.runs import RECORD, stored_lines
 
@@ -26,7 +29,7 @@ _WIDTH = 79
 
 @click.group(epilog="Example: evalharness labels import evalharness-labels.jsonl")
 def labels() -> None:
-    """Import the choices of a blind comparison, or labels for a judge.
+    """Import the choices of a blind comparison, or labels for a judge, and count the choices.
 
     `evalharness review RUN OTHER --html FILE` writes the page of a comparison, `evalharness judge calibrate SUITE
     --html FILE` that of labels.
@@ -72,15 +75,68 @@ def import_(
         if made_by == "model":
             raise click.UsageError("--made-by model: expected labels for a judge, got the choices of a comparison")
         done = import_labels(file, load_config(root), _known_runs(root, records), by=by.strip())
-    found = tally(done.alike)
+    first = next(iter(done.labels), None)
+    compared = comparison_of(done.known, first.a, first.b) if first else None
     if as_json:
+        found = tally(compared.labels if compared else ())
         print_json({"added": done.added, "changed": done.changed, **asdict(found)}, None)
         return
     path = done.path.relative_to(root).as_posix()
     changed = f", {done.changed} changed" if done.changed else ""
     echo(f"{path}: {done.added} of {len(done.labels)} labels are new{changed}")
-    if done.alike:
-        _show(found, done)
+    if compared:
+        _show(compared)
+
+
+@labels.command("tally", epilog="Example: evalharness labels tally support", short_help="Count imported choices.")
+@click.argument("suite", required=False, shell_complete=complete_suite)
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.pass_obj
+def tally_(root: Path, suite: str | None, as_json: bool) -> None:
+    """Count the choices in golden/labels/SUITE.jsonl, and test each comparison for a winner. Default: all suites.
+
+    Exit status: 0 printed, 1 no choices or an unreadable file, 2 usage.
+    """
+    with explained():
+        found = [(name, one) for name in _suites(root, suite) for one in _comparisons(root, name)]
+    if not found:
+        raise click.ClickException(
+            f"no choices in {LABEL_FOLDER}/{suite or '*'}.jsonl: write a page with evalharness review RUN OTHER "
+            "--html FILE, and import its export"
+        )
+    if as_json:
+        print_json([_as_json(name, one) for name, one in found], None)
+        return
+    for name, one in found:
+        echo(f"{label_path(root, name).relative_to(root).as_posix()}: {_voters(one)}")
+        _show(one)
+
+
+def _suites(root: Path, suite: str | None) -> list[str]:
+    if suite is None:
+        return sorted(path.stem for path in (root / LABEL_FOLDER).glob("*.jsonl") if is_name(path.stem))
+    if not is_name(suite):
+        raise click.BadParameter(f"expected the name of a suite, got {suite[:60]!r}", param_hint="SUITE")
+    return [suite]
+
+
+def _comparisons(root: Path, suite: str) -> Iterator[Comparison]:
+    path = label_path(root, suite)
+    if path.exists():
+        yield from comparisons(read_labels(path))
+
+
+def _as_json(suite: str, one: Comparison) -> dict[str, object]:
+    sides = {"a": one.a.model_dump(), "b": one.b.model_dump()}
+    return {"suite": suite, "sides": sides, "by": _people(one), **asdict(tally(one.labels))}
+
+
+def _people(one: Comparison) -> list[str]:
+    return sorted({label.by for label in one.labels})
+
+
+def _voters(one: Comparison) -> str:
+    return one_line(f"{len(one.labels)} choices by {', '.join(_people(one))}", _WIDTH)
 
 
 def _import_answers(
@@ -97,15 +153,17 @@ def _import_answers(
     echo(one_line(f"let the judge judge them: evalharness judge calibrate {done.suite} --no-ask", _WIDTH))
 
 
-def _show(found: Tally, done: ImportedLabels) -> None:
-    for letter, side, count in (("A", done.alike[0].a, found.a), ("B", done.alike[0].b, found.b)):
+def _show(compared: Comparison) -> None:
+    found = tally(compared.labels)
+    for letter, side, count in (("A", compared.a, found.a), ("B", compared.b, found.b)):
         echo(one_line(f"{letter} better in {count:>4} cases: {_name(side)}", _WIDTH))
     echo(f"no preference {found.even}; people {found.people}")
     echo(meaning(found))
 
 
 def _name(side: LabelSide) -> str:
-    return f"{side.run} ({side.model}, {side.prompt})" if side.model else side.run
+    names = ", ".join(filter(None, (side.model, side.prompt)))
+    return f"{side.run} ({names})" if names else side.run
 
 
 def meaning(found: Tally) -> str:

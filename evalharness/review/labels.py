@@ -5,7 +5,7 @@ Imported files are untrusted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -97,8 +97,8 @@ class ImportedLabels:
     """The labels of the imported file."""
     added: int
     changed: int
-    alike: tuple[Label, ...]
-    """All labels on these two sides, of all people."""
+    known: tuple[Label, ...]
+    """All labels of the suite, of all people."""
 
 
 def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]], *, by: str = "") -> ImportedLabels:
@@ -121,8 +121,7 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
             write_below(config.root, path, [*kept, *mine])
     added = sum(identity not in before for identity in known)
     changed = sum(known[identity] != label for identity, label in before.items())
-    alike = tuple(label for label in known.values() if labels and (label.a, label.b) == (labels[0].a, labels[0].b))
-    return ImportedLabels(path, tuple(labels), added, changed, alike)
+    return ImportedLabels(path, tuple(labels), added, changed, tuple(known.values()))
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -182,36 +181,3 @@ def _parsed(model: type[_T], value: dict[str, Any], file: Path, number: int) -> 
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise StoreError(f"{file}:{number}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The cases won by each side, and the test for a difference."""
-
-    a: int
-    """Cases in which A has more votes than B."""
-    b: int
-    even: int
-    """Cases with votes, and the same number for each side."""
-    people: int
-    p_value: float | None
-    """Two-sided sign test over cases; None if no case has a winner."""
-
-
-def tally(labels: Iterable[Label]) -> Tally:
-    """The cases won by each side, one vote per case.
-
-    Votes of several people on one case are not independent. Skipped cases do not count.
-    """
-    from scipy.stats import binomtest
-
-    net: dict[tuple[str, str, str], int] = {}
-    people = set()
-    for label in labels:
-        if label.choice != "skip":
-            people.add(label.by)
-            place = (label.case, label.model, label.prompt)
-            net[place] = net.get(place, 0) + (label.choice == "b") - (label.choice == "a")
-    a, b = sum(value < 0 for value in net.values()), sum(value > 0 for value in net.values())
-    p_value = float(binomtest(b, a + b, 0.5).pvalue) if a + b else None
-    return Tally(a, b, len(net) - a - b, len(people), p_value)

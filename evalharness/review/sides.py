@@ -33,7 +33,9 @@ class SideAnswers:
 
 
 def read_answers(path: Path, root: Path) -> SideAnswers:
-    """The answers in a run record or a baseline file. Raises StoreError."""
+    """The answers in a run record, a baseline file or a folder of baselines. Raises StoreError, RefusedError."""
+    if path.is_dir():
+        return _of_folder(path, root)
     _, first = next(stored_lines(path), (1, {}))
     if first.get("kind") != "baseline":
         return _of_run(read_run(path))
@@ -43,6 +45,15 @@ def read_answers(path: Path, root: Path) -> SideAnswers:
         Place(case, baseline.model, baseline.prompt): stored.samples[-1].text for case, stored in baseline.cases.items()
     }
     return SideAnswers(baseline.suite, baseline.runs[-1].id, answers, {}, {})
+
+
+def _of_folder(path: Path, root: Path) -> SideAnswers:
+    sides = [read_answers(one, root) for one in sorted(path.glob("*.jsonl"))]
+    if not sides:
+        raise RefusedError(f"{path}: no baseline in this folder")
+    if len({side.run for side in sides}) != 1:
+        raise RefusedError(f"{path}: the baselines are of several accepted runs: pass one of the files")
+    return replace(sides[0], answers={place: text for side in sides for place, text in side.answers.items()})
 
 
 def _of_run(run: Run) -> SideAnswers:
