@@ -69,6 +69,13 @@ fi
   joined "$most_bytes"
 } >>"$GITHUB_STEP_SUMMARY"
 
+for run in ${runs[@]+"${runs[@]}"}; do # a picture of the gates for the artifact
+  picture=${run%run.jsonl}gates.svg
+  rm -rf -- "$picture"
+  evalharness report "$run" ${choice[@]+"${choice[@]}"} --format svg -o "$picture" ||
+    echo "::warning::evalharness: no picture of the gates, see the summary of this job"
+done
+
 if ((${#runs[@]})); then
   evalharness report "${runs[@]}" ${choice[@]+"${choice[@]}"} --format github-annotations ||
     echo "::warning::evalharness: no annotations, see the summary of this job"

@@ -124,6 +124,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "json": "evalharness.report.formats:JSON",
         "markdown": "evalharness.report.formats:MARKDOWN",
         "parquet": "evalharness.report.formats:PARQUET",
+        "svg": "evalharness.report.formats:SVG",
     },
     "executors": {"local": "evalharness.execution.local:LocalExecutor"},
     "destinations": {

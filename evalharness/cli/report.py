@@ -44,7 +44,7 @@ Examples:
     show_default=True,
     metavar="FORMAT",
     help="Set the format: csv, github-annotations, gitlab-codequality, gitlab-metrics, html, json, markdown, parquet, "
-    "or one of another package.",
+    "svg, or one of another package.",
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file, not to stdout.")
 @click.option(

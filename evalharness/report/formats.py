@@ -62,6 +62,12 @@ def _gitlab_codequality(outcomes: Sequence[Outcome]) -> str:
     return code_quality(_annotations(outcomes), _prefix(outcomes[0].root))
 
 
+def _svg(outcome: Outcome) -> str:
+    from evalharness.report.gate_picture import gate_picture
+
+    return gate_picture(outcome)
+
+
 def _annotations(outcomes: Sequence[Outcome]) -> list[Annotation]:
     from evalharness.report.annotations import find_annotations
 
@@ -86,6 +92,7 @@ HTML = ReportFormat("report.html", _html, every_run=True)
 MARKDOWN = _of_several("summary.md", _markdown, every_run=True)
 CSV = ReportFormat("samples.csv", _csv)
 PARQUET = ReportFormat("samples.parquet", _parquet)
+SVG = ReportFormat("gates.svg", _svg)
 GITHUB_ANNOTATIONS = _of_several("github-annotations.txt", _github)
 GITLAB_METRICS = _of_several("gitlab-metrics.txt", _gitlab_metrics)
 GITLAB_CODEQUALITY = _of_several("gitlab-codequality.json", _gitlab_codequality)

@@ -142,7 +142,12 @@ def test_a_pull_request_that_makes_it_worse(worse: tuple[Job, str]) -> None:
     first, second, *_ = published.stdout.splitlines()
     assert first.startswith("::error file=suites/demo.yaml,line=6,title=FAIL fake-plain-token_f1::")
     assert second.startswith("::warning file=suites/cases.jsonl,line=2,title=case-1[fake-plain]::")
-    assert Path(job.step_output("summary")).read_text() == job.summary.read_text().removesuffix("\n")
+    comment = Path(job.step_output("summary")).read_text()
+    assert comment == job.summary.read_text().removesuffix("\n")
+    assert "| `model, prompt` | " in comment  # the table of scores
+    assert "**Worse answers, the worst first**" in comment
+    assert "-was" in comment.replace(" ", "")
+    assert "</title>" in (job.root / "reports/demo/gates.svg").read_text()
 
 
 def test_a_suite_that_cannot_be_read(job: Job) -> None:
@@ -281,6 +286,43 @@ def test_one_comment(job: Job, known: str, written: str) -> None:
     assert f"--method {written} " in job.calls.read_text()
     body = Path(f"{job.calls}.body").read_text()
     assert body == "**PASS** `demo`: `all is well`\n\n<!-- evalharness:nightly -->\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (
+            {"REPORTS_URL": "https://github.com/a/b/actions/runs/1/artifacts/2"},
+            "[Reports of this run](https:",
+        ),
+        (
+            {"REPORTS_URL": "", "ARTIFACT": "evals"},
+            "The artifact `evals` of this job has `report.html`",
+        ),
+        ({"REPORTS_URL": "https://evil.example/) [x](y", "ARTIFACT": "a"}, "The artifact `a` of this job has"),
+        ({"REPORTS_URL": "javascript:alert(1)"}, ""),
+    ],
+)
+def test_where_the_reports_are(job: Job, given: dict[str, str], line: str) -> None:
+    """The comment links to the reports with the picture, or names their artifact. No other text is a link."""
+    job.gh("")
+    job.write("summary.md", "**PASS** `demo`: `all is well`\n")
+    known = {"NAME": "n", "REPOSITORY": "a/b", "PULL_REQUEST": "7", "SUMMARY": "summary.md"}
+    assert job.run("comment.sh", **known, **given).returncode == 0
+    body = Path(f"{job.calls}.body").read_text()
+    assert body.endswith("\n\n<!-- evalharness:n -->\n")
+    middle = body.split("\n\n")[1]
+    assert middle.startswith(line or "<!--")
+    assert "evil" not in body
+
+
+def test_the_comment_comes_after_the_artifact() -> None:
+    """The reports are uploaded before the comment, so that it has their address, and with a picture of the gates."""
+    steps = {step["name"]: step for step in yaml.safe_load((REPOSITORY / "action.yml").read_text())["runs"]["steps"]}
+    names = list(steps)
+    assert names.index("Keep the reports") < names.index("Comment") < names.index("Verdict") == len(names) - 1
+    assert steps["Keep the reports"]["id"] == "reports"
+    assert steps["Comment"]["env"]["REPORTS_URL"] == "${{ steps.reports.outputs.artifact-url }}"
 
 
 def test_a_token_that_may_not_write(job: Job) -> None:

@@ -53,6 +53,7 @@ FORMATS: dict[str, Callable[[str], set[str]]] = {
     "json": acts,
     "markdown": acts,
     "parquet": lambda shown: set(),
+    "svg": lambda shown: acts(shown) | set(re.findall("<(?:img|b>|script)", shown)),
 }
 """Report format -> what acts in it. Parquet is data, which programs read."""
 
