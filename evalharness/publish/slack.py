@@ -9,37 +9,20 @@ Sources: https://docs.slack.dev/messaging/formatting-message-text, https://docs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from evalharness.config import Config
-from evalharness.publish.http_target import MODULES, HttpTarget
-from evalharness.publish.message import Message, message_of
-from evalharness.publish_config import When
-from evalharness.report import Outcome
-from evalharness.wire import json_bytes
+from evalharness.publish.http_target import HttpTarget
+from evalharness.publish.message import Message
+from evalharness.publish.posted import Posted
 
 _HEADER_CHARS, _SECTION_CHARS = 150, 3000
 """Limits of Slack."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slack:
-    """Posts the message as blocks."""
-
-    target: HttpTarget
-    when: When = "failure"
-    modules: Sequence[str] = MODULES
-    remote: bool = True
-
-    def publish(self, outcome: Outcome) -> None:
-        """Post the message. Raises PublishError."""
-        self.target.send("POST", json_bytes(payload(message_of(outcome))))
-
-
-def slack(config: Config, *, url_env: str, ca_file: str | None = None, proxy_env: str | None = None) -> Slack:
+def slack(config: Config, *, url_env: str, ca_file: str | None = None, proxy_env: str | None = None) -> Posted:
     """The destination `slack`. `url_env`: the variable with the webhook's address, which is a secret."""
-    return Slack(HttpTarget(config=config, url_env=url_env, ca_file=ca_file, proxy_env=proxy_env))
+    return Posted(HttpTarget(config=config, url_env=url_env, ca_file=ca_file, proxy_env=proxy_env), payload)
 
 
 def payload(message: Message) -> dict[str, Any]:

@@ -9,38 +9,21 @@ Source: https://adaptivecards.io/explorer/TextRun.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from evalharness.config import Config
-from evalharness.publish.http_target import MODULES, HttpTarget
-from evalharness.publish.message import Message, message_of
-from evalharness.publish_config import When
-from evalharness.report import Outcome
-from evalharness.wire import json_bytes
+from evalharness.publish.http_target import HttpTarget
+from evalharness.publish.message import Message
+from evalharness.publish.posted import Posted
 
 _CARD = "application/vnd.microsoft.card.adaptive"
 _COLOURS = {"FAIL": "attention", "ERROR": "attention", "PASS": "good", "ACCEPTED": "good"}
 
 
-@dataclass(frozen=True, slots=True)
-class Teams:
-    """Posts the message as an adaptive card."""
-
-    target: HttpTarget
-    when: When = "failure"
-    modules: Sequence[str] = MODULES
-    remote: bool = True
-
-    def publish(self, outcome: Outcome) -> None:
-        """Post the card. Raises PublishError."""
-        self.target.send("POST", json_bytes(payload(message_of(outcome))))
-
-
-def teams(config: Config, *, url_env: str, ca_file: str | None = None, proxy_env: str | None = None) -> Teams:
+def teams(config: Config, *, url_env: str, ca_file: str | None = None, proxy_env: str | None = None) -> Posted:
     """The destination `teams`. `url_env`: the variable with the workflow's address, which is a secret."""
-    return Teams(HttpTarget(config=config, url_env=url_env, ca_file=ca_file, proxy_env=proxy_env))
+    return Posted(HttpTarget(config=config, url_env=url_env, ca_file=ca_file, proxy_env=proxy_env), payload)
 
 
 def payload(message: Message) -> dict[str, Any]:
