@@ -59,6 +59,7 @@ ARROWS = {
     "review": {"config", "report", "store", "suites"},
     "history": {"config", "store", "gate"},
     "audit": {"store", "gate"},
+    "view": {"redaction", "report", "store"},
     "scaffold": {"config", "redaction", "store"},
     "doctor": {
         "",
@@ -283,6 +284,7 @@ def test_threads_start_in_known_places() -> None:
     found -= {"testing.completion"}  # the test kit: tests that press Tab
     assert found == {
         "application.worker",
+        "cli.view",
         "evaluation.api",
         "evaluation.pipeline",
         "execution.engine",
@@ -296,6 +298,7 @@ def test_threads_start_in_known_places() -> None:
         "publish.delivery",
         "scoring.child",
         "testing.fault_server.server",
+        "view.server",
     }
 
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of a suite file.",
     "validate": "Check suites, cases, templates and goldens.",
     "verify": "Check that each suite has a verdict of this commit.",
+    "view": "Show runs in the browser, live while they run.",
 }
 """Each sub-command with its line in `evalharness --help`."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -67,6 +67,12 @@ def complete_run(context: click.Context, parameter: click.Parameter, incomplete:
     return _items(map(str, shown), incomplete) or [CompletionItem(incomplete, type="file")]
 
 
+def complete_viewed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the folders in reports/; if none matches, the shell completes files."""
+    folders = (path.name for path in (root_of(context) / "reports").glob("*/"))
+    return _items(folders, incomplete) or [CompletionItem(incomplete, type="file")]
+
+
 def _given(context: click.Context, parameter: click.Parameter) -> Iterable[str]:
     value = context.params.get(parameter.name or "")
     return value if isinstance(value, tuple) else ()

@@ -119,12 +119,16 @@ def render_html(page: Page) -> str:
     return "".join(html_pieces(page))
 
 
-def html_pieces(page: Page) -> Iterator[str]:
-    """The HTML file, piece by piece."""
+def html_pieces(page: Page, live: str = "") -> Iterator[str]:
+    """The HTML file, piece by piece.
+
+    `live` is the island of a page that asks the server it came from for changes (`evalharness view`); empty for a file.
+    """
     return page_pieces(
         "report.html.j2",
         styles=["report.css"],
-        scripts=_SCRIPTS,
+        scripts=(*_SCRIPTS, "live.js") if live else _SCRIPTS,
+        live=live,
         overall=page.overall,
         overview=island(overview(page)),
         rows=packed(rows_of(page.columns, page.metrics, page.details, page.pictures)),

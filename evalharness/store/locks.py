@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.errors import StoreError
-from evalharness.store.files import write_all
+from evalharness.store.files import open_regular, write_all
 from evalharness.store.folders import folder_of, writing
 
 LOCK = ".lock"
@@ -53,6 +53,19 @@ class RunLock:
     def __del__(self) -> None:
         if getattr(self, "_handle", -1) >= 0:  # a run that ended before its reports
             os.close(self._handle)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the process that wrote the lock of a folder lives on this machine. Takes no lock: a run may start."""
+    try:
+        with open(folder / LOCK, "rb", opener=open_regular) as file:
+            pid = int(json.loads(file.read(_MOST_BYTES))["pid"])
+        os.kill(max(pid, 1), 0)  # 0 and below are groups of processes
+    except PermissionError as error:  # of another user
+        return error.filename is None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return False
+    return pid > 0
 
 
 def _taken(folder: Path, parent: int) -> int:

@@ -53,6 +53,8 @@ def completed(*words: str, shell: str = "bash") -> list[str]:
         (["record", "export", "support", "--model", "smo"], ["plain,smollm2"]),
         (["gate", "rep"], ["plain,reports/support"]),
         (["gate", "else"], ["file,else"]),
+        (["view", "su"], ["plain,support"]),
+        (["view", "else"], ["file,else"]),
         (["init", "x", "--provider", "o"], ["plain,openai"]),
         (["publish", "reports/support", "--to", "s"], ["plain,slack"]),
         (["run", "support", "--publish", ""], ["plain,email", "plain,slack"]),

@@ -7,13 +7,15 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from faults import tls_context
-from watched import Watched
+from viewed import viewing
+from watched import WATCH, Watched
 
 from evalharness.testing.fault_server import (
     FaultServer,
@@ -275,6 +277,21 @@ def test_an_application_behind_http(tmp_path: Path) -> None:
         project.configure(app={"provider": "http", "usage": "$.u", "retries": 0, **options})
         project.python(*PYTEST, "--llm-suite=demo", status=1)
         assert len(server.log) == 4
+
+
+def test_the_pages_of_runs(project: Watched) -> None:
+    """The threads of `evalharness view` import nothing: pages are made in the main thread."""
+    project.python(*PYTEST, "--llm-suite=demo", status=1)
+    log = project.write("imports.log", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(WATCH), *sys.path[1:]]))
+        patch.setenv("IMPORT_WATCH", str(log))
+        with viewing(project.root, "demo") as viewed:
+            for path in (viewed.path, f"{viewed.path}state", "/", viewed.path.partition("run/")[0]):
+                assert viewed.get(path).status == (403 if path == "/" else 200)
+            assert viewed.get(viewed.path, "POST").status == 405
+            viewed.stop()
+    assert log.read_text() == ""
 
 
 def test_the_watch(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ LINES: dict[str, list[str]] = {
     "schema": ["", "--verdict"],
     "validate": ["", "broken", "TEXT"],
     "verify": ["", "demo --json", "TEXT", "demo --model TEXT", "demo --baseline TEXT"],
+    "view": ["TEXT", "TEXT --no-browser", "golden/HISTORY.jsonl", "demo --port TEXT"],
 }
 """Command -> its arguments, with the hostile text for TEXT."""
 

@@ -172,7 +172,7 @@ def test_policy() -> None:
 
 def test_nothing_from_elsewhere() -> None:
     """The page names no address, loads nothing, and its script uses no way to turn text into markup or code."""
-    page = ISLAND.sub("", a_file("a")[0])
+    page = re.sub(r"sha256-[\w+/]+", "", ISLAND.sub("", a_file("a")[0]))  # a hash may hold //a
     assert not re.search(r"https?:|//[a-z]|\bsrc=|@import|url\(|<link|<base|<iframe|<form", page)
     assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)', page))
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(|\.style\b|srcdoc", page)
