@@ -180,13 +180,15 @@ class EvalPlugin:
         carried = getattr(report, "evalharness", None)
         if carried and not self._is_worker:
             report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps reports until it ends
+            shown: list[Sample] = []
             for suite, given in carried:
                 with _explained():
                     samples = [one if isinstance(one, Sample) else sample_from_json(one) for one in given]
                     self.suites.add(suite, samples)
+                shown += samples
                 if report.failed and suite in self.suites.resources.names:
                     self.alike.note(report, samples)
-            self._progress.advance(report)
+            self._progress.advance(shown)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Print no letter for a case or gate that the progress line counts, or whose error the summary shows."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
@@ -13,25 +13,28 @@ from evalharness.providers import Provider
 from evalharness.pytest_plugin._output import end_line, print_message, redraw
 from evalharness.pytest_plugin.log import terminal_level
 from evalharness.records import Sample
+from evalharness.report.encode import one_line
+from evalharness.report.progress import RunFigures, fitting, is_live
 
-_BAR = 20
+_BAR, _NAME = 16, 24
+"""Widths in columns, of the bar and at most of the names."""
 _TICK_S = 0.25
 
 
 class Progress:
-    """The line. Shown if standard output is a terminal, pytest is not verbose, and no log goes to the terminal."""
+    """The line. Shown on a terminal outside of CI, if pytest is not verbose and no log goes to the terminal."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         plain = config.getoption("verbose", 0) or terminal_level(config) is not None or hasattr(config, "workerinput")
-        self.shown = sys.stdout is not None and sys.stdout.isatty() and not plain
-        self._name, self._total, self._done, self._started = "", 0, 0, time.monotonic()
+        self.shown = is_live(sys.stdout) and not plain
+        self._name, self._total, self._done, self._figures = "", 0, 0, RunFigures(0)
         self._providers: list[Provider] = []
 
     def start(self, suites: Sequence[str], cases: int, providers: Iterable[Provider]) -> None:
         """Start to count the cases of these suites."""
-        self._name, self._total, self._providers = ", ".join(suites), cases, list(providers)
-        self._started, self.shown = time.monotonic(), self.shown and cases > 0
+        self._name, self._total, self._providers = one_line(", ".join(suites), _NAME), cases, list(providers)
+        self._figures, self.shown = RunFigures(cases), self.shown and cases > 0
 
     def wait(self, sample: Future[Sample]) -> Sample:
         """Wait for a sample; the line counts tokens meanwhile."""
@@ -42,9 +45,12 @@ class Progress:
                 self._tick()
         return sample.result()
 
-    def advance(self, report: pytest.TestReport) -> None:
-        """Count a finished case."""
+    def advance(self, samples: Iterable[Sample]) -> None:
+        """Count a finished case and its samples."""
         self._done += 1
+        self._figures.step()
+        for sample in samples:
+            self._figures.add(sample)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self.shown and reporter is not None and self._total:
             redraw(reporter, self._line())
@@ -71,13 +77,7 @@ class Progress:
     def _line(self) -> str:
         filled = _BAR * self._done // self._total
         bar = "█" * filled + "░" * (_BAR - filled)
+        start = f"{self._name} {bar} {self._done}/{self._total}  "
         tokens = sum(provider.generated_tokens for provider in self._providers)
-        details = [*self._rate(), *([f"{tokens:,} tokens"] if tokens else [])]
-        return f"{self._name} {bar} {self._done}/{self._total}  {', '.join(details)}"
-
-    def _rate(self) -> list[str]:
-        if not self._done:
-            return []
-        elapsed = time.monotonic() - self._started
-        minutes, seconds = divmod(round(elapsed / self._done * (self._total - self._done)), 60)
-        return [f"{elapsed / self._done:.2f} s a case", f"{minutes}:{seconds:02} left"]
+        figures = [*self._figures.texts(), *([f"{tokens:,} tokens"] if tokens else [])]
+        return start + fitting(figures, shutil.get_terminal_size().columns - 1 - len(start))

