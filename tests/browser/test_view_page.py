@@ -38,6 +38,7 @@ def test_a_run_in_progress(tmp_path: Path, page: tuple[Page, list[str]]) -> None
         watched(viewed, shown)
         expect(shown.locator("h1")).to_have_text("running: 1 of 4 answers so far")
         expect(shown.locator("#live")).to_contain_text("running: 1 of 4 answers")
+        expect(shown.locator("#gates")).to_have_text("Gates decide when the run has ended.")
         growing.grow()
         expect(shown.locator("h1")).to_have_text("running: 2 of 4 answers so far")
         shown.locator("#cases button.open").first.click()

@@ -78,7 +78,7 @@ function gateRow(gate) {
 }
 
 function renderGates() {
-  if (!data.gates.length) return at("gates").append(el("p.muted", {}, "No gate decided this run."));
+  if (!data.gates.length) return at("gates").append(el("p.muted", {}, data.overall === "running" ? "Gates decide when the run has ended." : "No gate decided this run."));
   const numbers = ["Change", "Margin", "p", "Cases"].map(num);
   at("gates").append(
     table("The verdict of every gate", [["Status"], ["Gate"], [axis()], ...numbers, ["Reason"]], data.gates.map(gateRow)),
