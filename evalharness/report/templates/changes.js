@@ -51,12 +51,13 @@ function swarm(found, words) {
     stacks.get(bin).push(one);
   }
   const highest = Math.max(1, ...[...stacks.values()].map(({ length }) => length)), step = Math.min(8, (FIELD.base - 10) / highest);
+  const far = [50, 20, 10, 5, 2].find((value) => value <= reach); // the scale ends at a round number
   const mid = (bin) => x((bin / bins) * 2 * reach - reach), colour = (change) => (change < 0 ? "bad" : "good");
   const dots = found.length <= MOST_DOTS ? [...stacks].flatMap(([bin, stack]) => stack.map((one, level) => dot(one, mid(bin), level, step, colour)))
     : [...stacks].map(([bin, stack]) => svg("rect", { class: colour(stack[0].change), x: mid(bin) - 3, width: 6, y: FIELD.base - stack.length * step, height: stack.length * step }));
   const tick = (value) => svg("text", { class: "words", x: x(value), y: FIELD.height - 4, "text-anchor": "middle" }, signed(value, "points"));
   return svg("svg", { class: "swarm", viewBox: `0 0 ${FIELD.width} ${FIELD.height}`, role: "group", "aria-label": `The changes of cases. ${words}` },
-    line("zero", 0, FIELD.width, FIELD.base + 4, FIELD.base + 4), line("zero", x(0), x(0), 0, FIELD.base + 4), dots, [-reach * 0.9, 0, reach * 0.9].map(tick));
+    line("zero", 0, FIELD.width, FIELD.base + 4, FIELD.base + 4), line("zero", x(0), x(0), 0, FIELD.base + 4), dots, [-far, 0, far].map(tick));
 }
 
 function dot({ row, change }, cx, level, step, colour) {

@@ -169,5 +169,7 @@ function begin(differs) {
   at("export").addEventListener("click", save);
   document.addEventListener("keydown", pressed);
   window.addEventListener("beforeunload", (event) => { if (!keeps && exported < count()) event.preventDefault(); });
+  scrolling(at("ask"), "");
   draw();
+  document.body.dataset.ready = "yes";
 }

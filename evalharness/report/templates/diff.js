@@ -67,6 +67,6 @@ function renderDiff(before, now) {
 function renderPieces(pieces) {
   const blanks = { " ": "␣", "\n": "↵\n", "\t": "⇥\t" };
   const visible = (value) => (value.trim() ? value : value.replace(/[ \n\t]/g, (char) => blanks[char]));
-  return el("div.text", { dir: "auto" }, pieces.map(([kind, value]) => (kind === "same"
-    ? shown(value, "exact") : el(kind === "new" ? "ins" : "del", {}, shown(visible(value), "change")))));
+  return scrolling(el("div.text", { dir: "auto" }, pieces.map(([kind, value]) => (kind === "same"
+    ? shown(value, "exact") : el(kind === "new" ? "ins" : "del", {}, shown(visible(value), "change"))))), "Difference");
 }

@@ -43,12 +43,25 @@ function el(tag, attributes = {}, ...children) {
 const svgSpace = at("icons").namespaceURI;
 const svg = (tag, attributes = {}, ...children) => build(document.createElementNS(svgSpace, tag), attributes, children);
 
+// A block that scrolls gets a name and a stop of the Tab key, for as long as its content is larger than it.
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+function reach(node) {
+  const over = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
+  const named = node.dataset.scrolls ? { role: "group", "aria-label": node.dataset.scrolls } : {};
+  for (const [key, value] of Object.entries({ tabindex: 0, ...named })) over ? node.setAttribute(key, value) : node.removeAttribute(key);
+}
+function scrolling(node, words) {
+  node.dataset.scrolls = words;
+  resized.observe(node);
+  return node;
+}
+
 const muted = (...children) => el("span.muted", {}, ...children);
 const small = (...children) => el("div.muted.small", {}, ...children);
 const name = (value) => el("bdi", {}, shown(value, "name"));
 const pair = (model, prompt) => [name(model), muted(" · "), name(prompt)];
 function prose(value) {
-  const block = el("div.text", { dir: "auto" }, value ? shown(value, "prose") : muted("(empty)"));
+  const block = scrolling(el("div.text", { dir: "auto" }, value ? shown(value, "prose") : muted("(empty)")), "Text");
   const hidden = block.querySelectorAll(".hidden-sign").length;
   return el("div", {}, block, hidden ? small(`${plural(hidden, "invisible character")} shown by number`) : null);
 }
@@ -56,7 +69,7 @@ function prose(value) {
 function table(caption, heads, rows) {
   const head = heads.map(([label, kind]) => el(kind ? `th.${kind}` : "th", { scope: "col" }, label));
   const body = [el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)];
-  return el("div.scroll", {}, el("table", {}, el("caption.unseen", {}, caption), body));
+  return scrolling(el("div.scroll", {}, el("table", {}, el("caption.unseen", {}, caption), body)), caption);
 }
 const cell = (kind, label, ...children) => el(kind ? `td.${kind}` : "td", { "data-label": label }, ...children);
 const num = (label) => [label, "num"];

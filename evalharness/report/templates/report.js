@@ -92,8 +92,8 @@ function renderCriteria() {
   at("criteria-part").hidden = !data.criteria.length;
   const row = (change) => el("tr", {},
     cell("", "", change.relaxes ? el("span.status.unsure", {}, icon("inconclusive"), "relaxed") : muted("not relaxed")),
-    el("th", { scope: "row" }, shown(change.what, "exact")), cell("reason", "", change.then ? shown(change.then, "exact") : muted("–")),
-    cell("reason", "", shown(change.now, "exact")));
+    el("th", { scope: "row" }, shown(change.what, "exact")), cell("reason", "Before", change.then ? shown(change.then, "exact") : muted("–")),
+    cell("reason", "Now", shown(change.now, "exact")));
   const head = [["Criteria"], ["What"], ["Before"], ["Now"]];
   if (data.criteria.length) at("criteria").append(table("Changes to the criteria", head, data.criteria.map(row)));
 }
