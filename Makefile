@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test test-deep docs lint lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-models bench-local bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lint-js lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-models bench-local bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run the tests"
@@ -24,6 +24,7 @@ help:
 	@echo "make models-big   fetch a model of 1.1 GB for the example of a judge and the tests marked model_big"
 	@echo "make docs         build the documentation's site into build/docs and run the code on its pages"
 	@echo "make lint         ruff, mypy, basedpyright, and the checks of the workflows"
+	@echo "make lint-js      tsc and eslint over the scripts of the pages (needs Node.js 20)"
 	@echo "make test-newest  run the quick tests with the newest versions; list what differs from the lock"
 	@echo "make test-mlflow  install MLflow into .venv-mlflow and publish to its server"
 	@echo "make test-wheel   build the wheel, install it into a new environment, use it from an empty folder"
@@ -94,6 +95,15 @@ lint: $(READY)
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml action/comment/action.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.citation-file-format --force-filetype yaml CITATION.cff
+
+# The scripts of a page are one script: tsc checks each page's together.
+lint-js: setup/js/node_modules/.package-lock.json
+	for page in report blind label history; do setup/js/node_modules/.bin/tsc -p setup/js/tsconfig.$$page.json || exit 1; done
+	setup/js/node_modules/.bin/eslint --config setup/js/eslint.config.js evalharness/report/templates
+
+setup/js/node_modules/.package-lock.json: setup/js/package.json setup/js/package-lock.json
+	npm ci --prefix setup/js
+	@touch $@
 
 # Resolves without installing, for every Python and platform that [tool.uv] in pyproject.toml names.
 lock:

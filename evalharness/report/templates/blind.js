@@ -7,13 +7,13 @@ const CHOICES = [
   { key: "x", keys: ["x", "0"], words: "Both bad", value: "bad" },
 ];
 
-const message = ([role, content]) => el("div.message", {}, el("div.role", {}, name(role)), prose(content));
+const message = ([role, content]) => el("div.message", {}, el("div.role", {}, bdi(role)), prose(content));
 
 function drawCase(item) {
-  const both = item.model || item.prompt ? [" ", el("span.muted.small", {}, name([item.model, item.prompt].filter(Boolean).join(" · ")))] : [];
+  const both = item.model || item.prompt ? [" ", el("span.muted.small", {}, bdi([item.model, item.prompt].filter(Boolean).join(" · ")))] : [];
   const question = item.question.map(([, content]) => prose(content));
   return [
-    el("h2", {}, name(item.case), ...both),
+    el("h2", {}, bdi(item.case), ...both),
     el("div.question", {}, part("Question", question.length ? question : el("p.muted", {}, "Not stored in these files."))),
     el("div.answers", {}, part("Left", prose(item.left)), part("Right", prose(item.right))),
     item.golden.length ? part("Golden answers", item.golden.map(prose)) : "",
@@ -44,7 +44,7 @@ function tally() {
   const side = (letter) => {
     const { run, model, prompt } = header[letter];
     const names = [model, prompt].filter(Boolean).join(" · ");
-    return [`${letter.toUpperCase()} better: `, name(run), names ? [" ", muted(name(names))] : null];
+    return [`${letter.toUpperCase()} better: `, bdi(run), names ? [" ", muted(bdi(names))] : null];
   };
   const row = (words, count) => el("tr", {}, el("th", { scope: "row" }, words), el("td.num", {}, whole(count)));
   return el("table.tally", {}, el("caption.unseen", {}, "Your choices"), el("tbody", {}, row(side("a"), counts.a),

@@ -26,7 +26,7 @@ function problems(row) {
   const notes = row.notes.map((index) => el("li", {}, shown(text(index), "exact")));
   const [kind, words] = (row.error ?? []).map(text);
   return [
-    row.error ? part("Error", el("p.bad", {}, el("strong", {}, name(kind), ": "), shown(words, "exact"))) : null,
+    row.error ? part("Error", el("p.bad", {}, el("strong", {}, bdi(kind), ": "), shown(words, "exact"))) : null,
     failed.length ? part("Failed checks", el("ul.bad", {}, failed)) : null,
     notes.length ? part("Notes", el("ul", {}, notes)) : null,
   ];
@@ -66,7 +66,7 @@ function siblings(row) {
   return part("Other answers to this case", el("div.columns", {}, others.slice(0, 12).map(one)), more);
 }
 
-const message = ([role, content, ...files]) => el("div.message", {}, el("div.role", {}, name(text(role))),
+const message = ([role, content, ...files]) => el("div.message", {}, el("div.role", {}, bdi(text(role))),
   el("div", {}, prose(text(content)), files.map(picture)));
 const picture = (digest) => (rows.pictures[digest]
   ? el("img.picture", { src: rows.pictures[digest], alt: "picture of this message" })
@@ -78,9 +78,9 @@ function scores(row) {
   const heads = [["Metric"], num("Score"), num("Change"), ["Signature"]];
   const change = (metric, before) => (known(before) ? scorePair(before, score(row, metric)) : "–");
   return table("Scores", heads, scored.map((metric) =>
-    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", score100(score(row, metric))),
+    el("tr", {}, el("th", { scope: "row" }, bdi(data.metrics[metric])), cell("num", "", score100(score(row, metric))),
       cell("num", "", change(metric, rows.before[metric][row.index])),
-      cell("signature", "", name(data.columns[row.column].signatures[metric])))));
+      cell("signature", "", bdi(data.columns[row.column].signatures[metric])))));
 }
 
 // What stands behind a score: five texts for each metric, of which the first is its name.
@@ -88,7 +88,7 @@ function explained({ details }) {
   const groups = [];
   for (let start = 0; start < details.length; start += 5) groups.push(details.slice(start, start + 5).map(text));
   return groups.map(([metric, question, parts, explanation, labels]) => el("div.explained", {},
-    el("h4", {}, name(metric), question ? [": ", shown(question, "exact")] : null),
+    el("h4", {}, bdi(metric), question ? [": ", shown(question, "exact")] : null),
     parts ? small(parts) : null, explanation ? prose(explanation) : null,
     labels ? el("p", {}, el("strong", {}, "People: "), shown(labels, "exact")) : null));
 }

@@ -87,13 +87,13 @@ function flags(row) {
 
 const columnName = (index) => {
   const { source, model, prompt } = data.columns[index];
-  return [source ? [name(source), muted(" · ")] : [], pair(model, prompt)];
+  return [source ? [bdi(source), muted(" · ")] : [], pair(model, prompt)];
 };
 
 function caseRow(row) {
   const chevron = el("span.chevron", { "aria-hidden": "true" }), repeat = view.repeats ? muted(`#${row.repeat + 1}`) : null;
-  const button = el("button.open", { type: "button", "aria-expanded": "false" }, chevron, name(text(row.case)), repeat);
-  const tags = row.tags.map((tag) => el("span.tag", {}, name(text(tag))));
+  const button = el("button.open", { type: "button", "aria-expanded": "false" }, chevron, bdi(text(row.case)), repeat);
+  const tags = row.tags.map((tag) => el("span.tag", {}, bdi(text(tag))));
   const node = el("tr", {}, el("th", { scope: "row" }, button, tags.length ? el("div.tags", {}, tags) : null),
     cell("who", "", columnName(row.column)), chosen().map((metric) => scoreCell(row, metric)),
     cell("num", "tokens", row.tokens ? whole(row.tokens[1]) : "–"), cell("num", "seconds", seconds(row.timing?.[0])),
@@ -147,7 +147,7 @@ function refresh() {
   const total = plural(view.all.length, "sample"), some = chosenRows.length < view.all.length;
   at("count").replaceChildren(some ? `${whole(chosenRows.length)} of ${total}` : total, filter.matrix ? ` in ${plural(view.rows.length, "case")}` : "",
     `, ${ORDER[filter.order][0].toLowerCase()}`);
-  if (filter.only) at("count").append(": only ", name(filter.only), ". ", el("a", { href: "#h-cases" }, "Show all"));
+  if (filter.only) at("count").append(": only ", bdi(filter.only), ". ", el("a", { href: "#h-cases" }, "Show all"));
   addPage();
 }
 
@@ -180,8 +180,8 @@ function searchBox() {
 
 function statusButtons() {
   const press = (now) => nodes.forEach((node) => node.setAttribute("aria-pressed", String(node === now)));
-  const counts = Object.entries(STATUS).map(([key, holds]) => [key, view.all.filter(holds).length]);
-  const nodes = counts.filter(([key, count]) => count || key === "all").map(([key, count]) => {
+  const counts = Object.entries(STATUS).map(([key, holds]) => ({ key, count: view.all.filter(holds).length }));
+  const nodes = counts.filter(({ key, count }) => count || key === "all").map(({ key, count }) => {
     const node = el("button", { type: "button", "aria-pressed": String(key === filter.status) }, key, muted(` ${whole(count)}`));
     node.addEventListener("click", () => { filter.status = key; press(node); filtered(); });
     return node;
@@ -213,7 +213,7 @@ function boxes() {
 
 function move(step) {
   const buttons = [...view.body.querySelectorAll("button.open")], active = document.activeElement;
-  const row = active.closest("tr.detail")?.previousSibling ?? active.closest("tr");
+  const row = active.closest("tr.detail")?.previousElementSibling ?? active.closest("tr");
   const next = buttons.indexOf(row?.querySelector("button.open")) + step;
   if (next >= buttons.length && view.count < view.rows.length) { addPage(); return move(step); }
   return buttons[Math.max(0, Math.min(buttons.length - 1, next))]?.focus();
@@ -233,7 +233,9 @@ function onKey(event) {
 // Matrix or list, where there are several models or prompts.
 function shapeButtons() {
   if (!several) return null;
-  const nodes = [[true, "Matrix"], [false, "List"]].map(([matrix, words]) => {
+  /** @type {[boolean, string][]} */
+  const shapes = [[true, "Matrix"], [false, "List"]];
+  const nodes = shapes.map(([matrix, words]) => {
     const node = el("button", { type: "button", "aria-pressed": String(matrix === filter.matrix) }, words);
     node.addEventListener("click", () => {
       filter.matrix = matrix;
@@ -250,7 +252,7 @@ function renderHead() {
   if (filter.matrix) return matrixHead();
   at("cases").classList.add("cards");
   at("cases").classList.remove("matrix");
-  const metrics = chosen().map((metric) => num(name(data.metrics[metric])));
+  const metrics = chosen().map((metric) => num(bdi(data.metrics[metric])));
   const heads = [["Case"], ["Model · prompt"], ...metrics, num("Tokens"), num("Seconds"), [el("span.unseen", {}, "Flags")]];
   at("cases").replaceChildren(table("Samples", heads, []));
   view.body = at("cases").querySelector("tbody");

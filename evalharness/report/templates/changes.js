@@ -69,7 +69,7 @@ function dot({ row, change }, cx, level, step, colour) {
 // The earlier and the new answer, each with what the other lacks.
 function beside({ row, change }, metric) {
   const both = [rows.before[metric][row.index], score(row, metric)], link = `#case=${encodeURIComponent(text(row.case).toWellFormed())}`;
-  const title = el("h3", {}, el("a", { href: link }, name(text(row.case))), muted(" ", several ? columnTitle(row.column) : ""), ` ${scorePair(...both)}`);
+  const title = el("h3", {}, el("a", { href: link }, bdi(text(row.case))), muted(" ", several ? columnTitle(row.column) : ""), ` ${scorePair(...both)}`);
   if (row.old === null || row.answer === null) return el("section.part", {}, title, nothing("One of the answers is missing."));
   const pieces = text(row.old).length + text(row.answer).length > 4 * MOST_COMPARED ? [["gone", text(row.old)], ["new", text(row.answer)]] : wordDiff(text(row.old), text(row.answer));
   const side = (words, kind) => el("div", {}, small(words), renderPieces(pieces.filter(([one]) => one === "same" || one === kind)));

@@ -43,11 +43,11 @@ function valid(item, value) {
 
 const isOpen = (value) => value === null || value === page.skipped;
 const count = () => made.filter((value) => !isOpen(value)).length;
-const part = (title, ...children) => el("section.part", {}, el("h3", {}, name(title)), ...children);
+const part = (title, ...children) => el("section.part", {}, el("h3", {}, bdi(title)), ...children);
 
 function button(words, key, act, pressed) {
   const attributes = { type: "button", "data-key": key, ...(pressed === undefined ? {} : { "aria-pressed": String(pressed) }) };
-  const node = el("button", attributes, name(words), " ", el("kbd", { "aria-hidden": "true" }, key));
+  const node = el("button", attributes, bdi(words), " ", el("kbd", { "aria-hidden": "true" }, key));
   node.addEventListener("click", act);
   return node;
 }
@@ -163,7 +163,7 @@ function begin(differs) {
   made = items.map((item, index) => valid(item, kept.made?.[index] ?? null));
   if (by) place = firstOpen();
   if (locked) place = items.length;
-  at("suite").append(name(header.suite));
+  at("suite").append(bdi(header.suite));
   at("main").tabIndex = -1;
   at("progress").max = items.length;
   at("export").addEventListener("click", save);

@@ -2,7 +2,11 @@
 // Data, text and elements. Untrusted text becomes text nodes, never markup, styles or handlers; attributes take fixed words,
 // numbers, and texts that no browser runs as code.
 
+/** @typedef {Node | string | null | Child[]} Child */
+/** @typedef {Record<string, string | number>} Attributes */
+/** @type {any} The page's data; the report's is made by `overview` in html.py. */
 const data = JSON.parse(document.getElementById("data").textContent);
+/** @type {(id: string) => any} */
 const at = (id) => document.getElementById(id);
 
 // Invisible characters and those that move text are shown by number.
@@ -17,6 +21,10 @@ const HIDDEN = {
 const numberOf = (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 const flat = (value) => value.replace(HIDDEN.name, numberOf);
 
+/**
+ * @param {string} value
+ * @param {keyof typeof HIDDEN} kind
+ */
 function shown(value, kind) {
   const parts = document.createDocumentFragment();
   let end = 0;
@@ -29,11 +37,23 @@ function shown(value, kind) {
 }
 
 // Elements: `el("td.num", {scope: "row"}, child, [children], null)`.
+/**
+ * @template {Element} E
+ * @param {E} node
+ * @param {Attributes} attributes
+ * @param {Child[]} children
+ */
 function build(node, attributes, children) {
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.flat(Infinity).filter((child) => child !== null));
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
+  node.append(.../** @type {any[]} */ (children).flat(Infinity).filter((child) => child !== null));
   return node;
 }
+/**
+ * @param {string} tag
+ * @param {Attributes} attributes
+ * @param {Child[]} children
+ * @returns {any} The element, of the type of its tag.
+ */
 function el(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const node = document.createElement(name);
@@ -41,6 +61,7 @@ function el(tag, attributes = {}, ...children) {
   return build(node, attributes, children);
 }
 const svgSpace = at("icons").namespaceURI;
+/** @type {(tag: string, attributes?: Attributes, ...children: Child[]) => Element} */
 const svg = (tag, attributes = {}, ...children) => build(document.createElementNS(svgSpace, tag), attributes, children);
 
 // A block that scrolls gets a name and a stop of the Tab key, for as long as its content is larger than it.
@@ -58,8 +79,8 @@ function scrolling(node, words) {
 
 const muted = (...children) => el("span.muted", {}, ...children);
 const small = (...children) => el("div.muted.small", {}, ...children);
-const name = (value) => el("bdi", {}, shown(value, "name"));
-const pair = (model, prompt) => [name(model), muted(" · "), name(prompt)];
+const bdi = (value) => el("bdi", {}, shown(value, "name"));
+const pair = (model, prompt) => [bdi(model), muted(" · "), bdi(prompt)];
 function prose(value) {
   const block = scrolling(el("div.text", { dir: "auto" }, value ? shown(value, "prose") : muted("(empty)")), "Text");
   const hidden = block.querySelectorAll(".hidden-sign").length;
@@ -90,4 +111,4 @@ const icon = (word) => {
   const use = svg("use", { href: `#icon-${word.replace(" ", "-")}` });
   return svg("svg", { class: "icon", "aria-hidden": "true" }, use);
 };
-const status = (word) => el(`span.status.${COLOUR[word]}`, {}, icon(word), word);
+const badge = (word) => el(`span.status.${COLOUR[word]}`, {}, icon(word), word);

@@ -1,7 +1,11 @@
 "use strict";
 // Untrusted text becomes text nodes, never markup; attributes take fixed words and numbers only.
 
+/** @typedef {Node | string | null | Child[]} Child */
+/** @typedef {Record<string, string | number>} Attributes */
+/** @type {any} The page's data, made by `_page_data` in history.py. */
 const data = JSON.parse(document.getElementById("data").textContent);
+/** @type {(id: string) => any} */
 const at = (id) => document.getElementById(id);
 
 // Invisible characters and those that move text are shown by number.
@@ -13,20 +17,33 @@ const shown = (value) => {
   return short.replace(HIDDEN, numberOf);
 };
 
+/**
+ * @template {Element} E
+ * @param {E} node
+ * @param {Attributes} attributes
+ * @param {Child[]} children
+ */
 function build(node, attributes, children) {
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.flat(Infinity).filter((child) => child !== null));
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
+  node.append(.../** @type {any[]} */ (children).flat(Infinity).filter((child) => child !== null));
   return node;
 }
+/**
+ * @param {string} tag
+ * @param {Attributes} attributes
+ * @param {Child[]} children
+ * @returns {any} The element, of the type of its tag.
+ */
 function el(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const node = document.createElement(name);
   if (classes.length) node.className = classes.join(" ");
   return build(node, attributes, children);
 }
+/** @type {(tag: string, attributes?: Attributes, ...children: Child[]) => Element} */
 const svg = (tag, attributes = {}, ...children) =>
   build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const name = (value) => el("bdi", {}, shown(value));
+const bdi = (value) => el("bdi", {}, shown(value));
 const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const day = (time) => shown(time).slice(0, 10);
 
@@ -118,16 +135,16 @@ const noteOf = (point) => [el("span.strong", {}, point.shown), ` ${place(point)}
 // --- the words about a chart ---
 
 function explained(series, mark) {
-  const commit = mark.commit ? [" Commit ", el("code", {}, shown(mark.commit)), mark.subject ? [": ", el("q", {}, name(mark.subject))] : null, "."] : null;
-  return el("li", {}, el(`span.strong.${mark.worse ? "bad" : "good"}`, {}, name(series.measure), ` ${mark.move}`), ` ${shown(mark.details)}.`, commit,
-    mark.because ? [" Accepted because: ", name(mark.because), "."] : null,
+  const commit = mark.commit ? [" Commit ", el("code", {}, shown(mark.commit)), mark.subject ? [": ", el("q", {}, bdi(mark.subject))] : null, "."] : null;
+  return el("li", {}, el(`span.strong.${mark.worse ? "bad" : "good"}`, {}, bdi(series.measure), ` ${mark.move}`), ` ${shown(mark.details)}.`, commit,
+    mark.because ? [" Accepted because: ", bdi(mark.because), "."] : null,
     mark.request_changed ? " The model, the prompt or its parameters changed in the same run." : null,
     mark.commits ? el("div.muted", {}, "All commits between: ", el("code", {}, shown(mark.commits))) : null);
 }
 
 function runs(series) {
-  const cells = (point) => [el("td.num", {}, point.shown), el("td", {}, place(point)), el("td", {}, name(point.subject)),
-    el("td", {}, name(point.because)), el("td", {}, name(point.run))];
+  const cells = (point) => [el("td.num", {}, point.shown), el("td", {}, place(point)), el("td", {}, bdi(point.subject)),
+    el("td", {}, bdi(point.because)), el("td", {}, bdi(point.run))];
   const heads = [["Value", "num"], ["From"], ["Commit"], ["Accepted because"], ["Run"]];
   const head = heads.map(([label, kind]) => el(kind ? `th.${kind}` : "th", { scope: "col" }, label));
   return el("details", {}, el("summary", {}, series.points.length > 1 ? `All ${plural(series.points.length, "run")}` : "The run"),
@@ -140,13 +157,13 @@ function measure(series) {
   const [first, last] = [series.points[0], series.points.at(-1)];
   const few = series.can_tell ? null : el("p.muted.small", {}, "Too few different runs to detect a change.");
   const out = series.left_out ? el("p.muted.small", {}, `Left out: ${shown(series.left_out)}.`) : null;
-  return el("section.measure", {}, el("h3", {}, name(series.measure), el("span.muted", {}, ` ${plural(series.cases, "case")}`)),
+  return el("section.measure", {}, el("h3", {}, bdi(series.measure), el("span.muted", {}, ` ${plural(series.cases, "case")}`)),
     el("p.ends", {}, `${first.shown} → ${last.shown}${last.accepted ? "" : "*"} `, el("span.muted", {}, series.change)),
     chart(series), series.marks.length ? el("ol.marks", {}, series.marks.map((mark) => explained(series, mark))) : null, few, out, runs(series));
 }
 
 function group(all) {
-  const title = [name(all[0].model), el("span.muted", {}, " · "), name(all[0].prompt)];
+  const title = [bdi(all[0].model), el("span.muted", {}, " · "), bdi(all[0].prompt)];
   return el("section", {}, el("h2", {}, title), el("div.measures", {}, all.map(measure)));
 }
 
@@ -156,7 +173,7 @@ for (const series of data.series) {
   groups.set(key, [...(groups.get(key) ?? []), series]);
 }
 document.title = `History of ${shown(data.suite)} – evalharness`;
-at("suite").append(name(data.suite));
+at("suite").append(bdi(data.suite));
 at("extent").append(`${plural(data.runs, "accepted run")} from ${plural(data.commits, "commit")}`);
 at("notes").append(...data.notes.map((note) => el("li", {}, shown(note))));
 at("groups").append(...[...groups.values()].map(group));

@@ -9,7 +9,7 @@ begin({
   backKeys: ["ArrowLeft"],
   ask: (item) => item.ask,
   choices: (item) => item.keys.map(([key, choice]) => ({ key, words: choice, value: choice })),
-  draw: (item) => [el("h2", {}, name(item.metric)), ...item.shown.map(([title, shownText]) => part(title, prose(shownText)))],
+  draw: (item) => [el("h2", {}, bdi(item.metric)), ...item.shown.map(([title, shownText]) => part(title, prose(shownText)))],
   line: ({ of, metric }, choice) => ({ of, metric, choice }),
   end: () => [],
 });

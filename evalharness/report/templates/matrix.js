@@ -29,9 +29,9 @@ function matrixRow(ofCase) {
     button.addEventListener("click", () => openInRow(row, node, button));
     return button;
   };
-  const tags = first.tags.map((tag) => el("span.tag", {}, name(text(tag))));
+  const tags = first.tags.map((tag) => el("span.tag", {}, bdi(text(tag))));
   const golden = first.golden.length ? el("div.golden.small", {}, clamped(`Golden: ${text(first.golden[0])}`)) : null;
-  const head = el("th", { scope: "row" }, opener(first, name(text(first.case))), questionOf(first), golden, tags.length ? el("div.tags", {}, tags) : null);
+  const head = el("th", { scope: "row" }, opener(first, bdi(text(first.case))), questionOf(first), golden, tags.length ? el("div.tags", {}, tags) : null);
   const best = chosen().map((metric) => Math.max(...groups.map((group) => groupMean(group, metric) ?? -Infinity)));
   return build(node, {}, [head, groups.map((group, index) => matrixCell(group, columns[index], groups[0], best, opener))]);
 }

@@ -5,13 +5,13 @@ function renderVerdict() {
   const when = facts.started.replace("T", " ").replace(/\.\d+/, "").replace(/(Z|\+00:00)$/, " UTC");
   const amount = `${data.extent}: ${whole(data.answered)} of ${whole(data.planned)} answered`;
   document.title = `${data.overall}: ${flat(facts.suite)} – evalharness`;
-  at("suite").append(name(facts.suite));
-  if (data.overall !== "comparison") at("verdict").append(status(data.overall));
+  at("suite").append(bdi(facts.suite));
+  if (data.overall !== "comparison") at("verdict").append(badge(data.overall));
   at("verdict").append(el(`h1.${data.overall === "comparison" ? "names" : colour}`, {}, shown(data.headline, "exact")));
   const entries = {
-    Suite: name(facts.file), Started: name(when), Commit: name(facts.commit), Machine: name(facts.machine),
-    Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: name(facts.run),
-    Sources: name(facts.sources), Metrics: name(facts.coverage),
+    Suite: bdi(facts.file), Started: bdi(when), Commit: bdi(facts.commit), Machine: bdi(facts.machine),
+    Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: bdi(facts.run),
+    Sources: bdi(facts.sources), Metrics: bdi(facts.coverage),
   };
   for (const [label, value] of Object.entries(entries))
     if (value.textContent) at("facts").append(el("div", {}, el("dt", {}, label), el("dd", {}, value)));
@@ -64,12 +64,12 @@ function axis() {
 
 const dash = () => muted("–");
 function gateRow(gate) {
-  const scope = [gate.tag ? small("tag ", name(gate.tag)) : null, gate.pinned ? small("against the pinned baseline") : null];
-  const title = [el("div.strong", {}, name(gate.metric)), small(pair(gate.model, gate.prompt)), scope];
+  const scope = [gate.tag ? small("tag ", bdi(gate.tag)) : null, gate.pinned ? small("against the pinned baseline") : null];
+  const title = [el("div.strong", {}, bdi(gate.metric)), small(pair(gate.model, gate.prompt)), scope];
   const means = known(gate.before) && known(gate.after) ? small(levels(gate.before, gate.after, gate.level_unit)) : null;
   const change = [means, el("div", {}, signed(gate.change ?? 0, gate.unit)), small(span(gate.low, gate.high, gate.unit))];
   return el(gate.gating ? "tr" : "tr.informs", {},
-    cell("", "Status", gate.gating ? status(gate.status) : muted("not gated")),
+    cell("", "Status", gate.gating ? badge(gate.status) : muted("not gated")),
     el("th", { scope: "row" }, title), cell("interval", "", interval(gate)),
     cell("num.change", "Change", known(gate.change) ? change : dash()),
     cell("num", "Margin", known(gate.margin) ? margin(gate.margin, gate.unit) : dash()),
@@ -102,7 +102,7 @@ function renderCriteria() {
 function renderPrompts() {
   at("prompts-part").hidden = !data.prompts.length;
   for (const prompt of data.prompts)
-    at("prompts").append(el("h3", {}, name(prompt.name), muted(" ", name(prompt.file))), renderPieces(prompt.pieces));
+    at("prompts").append(el("h3", {}, bdi(prompt.name), muted(" ", bdi(prompt.file))), renderPieces(prompt.pieces));
 }
 
 renderVerdict();

@@ -115,5 +115,5 @@ function multiple(one, metric) {
       svg("rect", { class: "track", width: 100, height: 6 }), svg("rect", { width, height: 6 })),
       el("span.value", {}, mean100(value)), el("span.unseen", {}, flatLabel(data.columns[index])));
   });
-  return el("div", {}, el("h4", {}, name(one.tag), muted(` ${plural(one.cases, "case")}`)), el("ol", {}, bars));
+  return el("div", {}, el("h4", {}, bdi(one.tag), muted(` ${plural(one.cases, "case")}`)), el("ol", {}, bars));
 }

@@ -1,6 +1,6 @@
 // Which one: the means of each model and prompt, the best marked, with what they cost.
 
-const label = (column) => [column.source ? [name(column.source), muted(" · ")] : [], pair(column.model, column.prompt)];
+const label = (column) => [column.source ? [bdi(column.source), muted(" · ")] : [], pair(column.model, column.prompt)];
 const flatLabel = (column) => [column.source, column.model, column.prompt].filter(Boolean).map(flat).join(" · ");
 
 // The change of a mean as its gate measured it: over the cases of both sides.
@@ -34,6 +34,7 @@ function heated(value, values, higherIsBetter, ...children) {
   return node;
 }
 
+/** @type {[string, string, (value: any) => string][]} A title, a field of a column, and how its number is written. */
 const PRICED = [
   ["Answer tokens", "completion_tokens", (value) => fixed(value, 1)], ["$ per 1,000", "cost_per_1000_usd", (value) => fixed(value, 4)],
   ["Seconds, p50", "total_p50_s", seconds],
@@ -53,7 +54,7 @@ function whichRow(group) {
 
 function renderGroups() {
   at("h-groups").textContent = several ? "Which one?" : "Scores";
-  const heads = [...data.metrics.map((metric) => num(name(metric))), ...PRICED.map(([title]) => num(title)), ...["Samples", "Errors", "Failed checks"].map(num)];
+  const heads = [...data.metrics.map((metric) => num(bdi(metric))), ...PRICED.map(([title]) => num(title)), ...["Samples", "Errors", "Failed checks"].map(num)];
   at("groups").append(several && data.overall !== "comparison" ? el("p", {}, shown(`${data.leader.text}.`, "exact")) : "",
     table("Mean scores", [["Model · prompt"], ...heads], data.columns.map(whichRow)),
     el("p.muted.small.note", {}, "Scores are in points, from 0 to 100. Below a mean: its 95 % interval over cases like "
