@@ -60,7 +60,7 @@ ARROWS = {
     "history": {"config", "store", "gate"},
     "audit": {"store", "gate"},
     "view": {"redaction", "report", "store"},
-    "scaffold": {"config", "redaction", "store"},
+    "scaffold": {"", "config", "redaction", "store"},
     "doctor": {
         "",
         "config",

@@ -111,12 +111,13 @@ def test_the_suite_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_workflow() -> None:
-    """The workflow has six lines; the action has the current version and the inputs in use."""
+    """The workflow has eight lines; the action has the current version and the inputs in use."""
     text = fence(section("In CI"), "yaml")
-    assert len(text.splitlines()) == 6
-    checkout, action = yaml.safe_load(text)
-    name, _, version = action["uses"].partition("@")
-    assert (name, version) == ("OWNER/evalharness", f"v{evalharness.__version__}")
+    assert len(text.splitlines()) == 8
+    checkout, source, action = yaml.safe_load(text)
+    known = {"repository": "${{ vars.EVALHARNESS_REPOSITORY }}", "ref": f"v{evalharness.__version__}"}
+    assert source["with"] == {**known, "path": ".evalharness"}
+    assert action["uses"] == "./.evalharness"
     assert set(action["with"]) <= set(yaml.safe_load((ROOT / "action.yml").read_text())["inputs"])
     assert checkout["with"] == {"fetch-depth": 0}
     assert f"# {checkout['uses'].partition('@')[2]}." in (ROOT / "docs/ci/github.yml").read_text()

@@ -14,6 +14,8 @@ from evalharness.config import load_config
 from evalharness.records.names import is_name
 from evalharness.report.encode import one_line
 from evalharness.scaffold import configured_model, scaffold_model, write_project
+from evalharness.scaffold.action_source import action_source
+from evalharness.scaffold.project import variable_note
 from evalharness.suites import load_suite
 
 _OF_MODEL = ("provider", "model", "base_url", "api_key_env")
@@ -55,6 +57,11 @@ Examples:
 @click.option("--model", help="Set the model: a GGUF file, or the endpoint's name of the model.")
 @click.option("--base-url", metavar="URL", help="Set the URL of the endpoint.")
 @click.option("--api-key-env", metavar="VARIABLE", help="Set the environment variable that holds the key.")
+@click.option(
+    "--action",
+    metavar="REPOSITORY[@REF]",
+    help="Set the repository of evalharness on GitHub, for the workflow. Default: the one that it was installed from.",
+)
 @click.pass_context
 def init(context: click.Context, /, name: str | None, **given: Any) -> None:
     """Create the suite NAME with goldens, configuration and a GitHub workflow.
@@ -70,7 +77,7 @@ def init(context: click.Context, /, name: str | None, **given: Any) -> None:
     if given["source"] is None:
         if extra := [option for option in _OF_APP if given[option]]:
             raise click.UsageError(f"--{extra[0].replace('runs', 'run').replace('_', '-')} requires --from app")
-        _write(root, name or "bookshop", **{option: given[option] for option in _OF_MODEL})
+        _write(root, name or "bookshop", given["action"], **{option: given[option] for option in _OF_MODEL})
         return
     if extra := [option for option in _OF_MODEL if given[option]]:
         raise click.UsageError(f"--{extra[0].replace('_', '-')} cannot be combined with --from app")
@@ -83,7 +90,9 @@ def _from_app(root: Path, name: str, given: Mapping[str, Any]) -> None:
 
     if given["runs"] and not given["dry_run"] and not given["yes"] and not sys.stdin.isatty():
         raise click.ClickException("no terminal to confirm on: pass --yes, or leave out --run")
-    options = AppOptions(given["app"], given["prompt"], given["cases"], given["dry_run"], given["force"])
+    options = AppOptions(
+        given["app"], given["prompt"], given["cases"], given["dry_run"], given["force"], given["action"]
+    )
     with explained():
         dataset = init_app(root, name, options)
         if given["dry_run"]:
@@ -94,14 +103,17 @@ def _from_app(root: Path, name: str, given: Mapping[str, Any]) -> None:
     echo(f"\nNext:\n\n  pytest --llm-suite={name}\n  {accept}    # when the answers are right")
 
 
-def _write(root: Path, name: str, *, provider: str | None, **options: str | None) -> None:
+def _write(root: Path, name: str, action: str | None, *, provider: str | None, **options: str | None) -> None:
     with explained():
+        source = action_source(action)
         own = None if provider or any(options.values()) else configured_model(load_config(root))
-        changes = write_project(root, name, own or scaffold_model(provider, **options, root=root))
+        changes = write_project(root, name, own or scaffold_model(provider, **options, root=root), source)
         for change in changes:
             reason = f": {change.reason}" if change.reason else ""
             echo(f"{change.action:<11} {one_line(change.path)}{reason}")
         suite = load_suite(name, load_config(root))
+    if note := variable_note(changes):
+        echo(f"\n{note}")
     if not any(change.added for change in changes):
         echo("all files exist, nothing was changed")
     echo(f"\n{len(suite.cases)} cases for {', '.join(suite.models)}. Next:\n\n  pytest --llm-suite={name}")

