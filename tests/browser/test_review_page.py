@@ -13,6 +13,8 @@ from acting_texts import TEXTS
 from playwright.sync_api import Browser
 
 from evalharness.report.blind import AnswerPair, ShownPrompt, Side, blind_page, first_side
+from evalharness.testing import Project
+from evalharness.testing.ci import leave_ci
 
 _A, _B = Side("run-of-a", "model-of-a", "plain"), Side("run-of-b", "model-of-b", "plain")
 _PHONE = {"width": 390, "height": 700}
@@ -211,6 +213,33 @@ def test_blind(show: Callable[..., Opened]) -> None:
         opened.press("u")
         assert opened.text("#place") == "end · 24 choices"
         opened.page.reload()
+
+
+def test_from_a_run_to_the_result(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of one run, a person's keys, the import of the export without any option, and the result."""
+    leave_ci(monkeypatch)
+    project = Project(tmp_path)
+    goldens = {f"case-{n}": "Yes." for n in range(9)}
+    project.write_suite(goldens, models=["scripted", "other"])
+    project.configure(other={"provider": "scripted", "answers": "other.json"})
+    project.write("other.json", json.dumps(dict.fromkeys(goldens, "No.")))
+    project.evaluate()
+    html = tmp_path / "reports/blind.html"
+    done = project.command("review", "demo", "--sides", "scripted,other", "--sample", "7", "--html", html)
+    assert done.exit_code == 0, done.output
+    page = browser.new_page(accept_downloads=True, viewport=_PHONE)
+    page.goto(html.as_uri())
+    opened = Opened(page).start()
+    for _ in range(7):
+        opened.press("1" if opened.text(".answers .part:first-child .text") == "Yes." else "2")
+    with page.expect_download() as waiting:
+        page.click("#export")
+    waiting.value.save_as(tmp_path / "labels.jsonl")
+    page.close()
+    shown = project.command("labels", "import", tmp_path / "labels.jsonl").output.splitlines()
+    assert shown[0] == "golden/labels/demo.jsonl: 7 of 7 labels are new"
+    assert shown[-1] == "A is preferred in 7 of 7 cases: more than chance explains (p = 0.016)."
+    assert project.command("labels", "tally", "demo").output.splitlines()[1:] == shown[1:]
 
 
 def test_hostile_text(show: Callable[..., Opened]) -> None:

@@ -131,6 +131,11 @@ def project(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Proje
     project.write("golden/baselines/demo/other.p.jsonl", json.dumps({"kind": text, "suite": text}))
     project.write("golden/HISTORY.jsonl", json.dumps({"reason": text, text: text}) + f"\n{plain}\n")
     project.write("labels.jsonl", json.dumps({text: text}) + "\n")
+    side = dict.fromkeys(("run", "model", "prompt"), text)
+    label = {"a": side, "b": side | {"model": "x"}, "first": "a", "choice": "a"}
+    texts = dict.fromkeys(("case", "model", "prompt", "seed", "by", "at"), text)
+    project.write("golden/labels/demo.jsonl", json.dumps(label | texts) + "\n")
+    project.write("golden/labels/evil.jsonl", json.dumps(label | texts | {text: text}) + "\n")
     project.write(
         "promptfoo.yaml", json.dumps({"prompts": [plain], "providers": [plain], "tests": [{"vars": {plain: plain}}]})
     )
@@ -158,7 +163,10 @@ LINES: dict[str, list[str]] = {
     "import": ["promptfoo promptfoo.yaml", "promptfoo promptfoo.yaml --json -o TEXT", "dataset data.jsonl --tag TEXT"],
     "init": ["TEXT", "ok --provider openai --model TEXT --base-url TEXT"],
     "judge": ["calibrate demo --no-ask", "calibrate TEXT", "calibrate demo --metric TEXT --json"],
-    "labels": ["import labels.jsonl", "import labels.jsonl --json"],
+    "labels": [
+        *("import labels.jsonl", "import labels.jsonl --json"),
+        *("tally", "tally --json", "tally demo", "tally evil", "tally TEXT"),
+    ],
     "publish": [f"{DEMO} --to hook", f"{EVIL} --to hook --always --strict", f"{DEMO} --to TEXT", "TEXT --to hook"],
     "record": ["export demo", "export TEXT", "import labels.jsonl"],
     "report": [f"{DEMO} --format {name}" for name in ("markdown", "json", "gitlab-codequality", "gitlab-metrics")],
@@ -168,6 +176,8 @@ LINES: dict[str, list[str]] = {
         f"{DEMO} --json",
         f"{DEMO} {EVIL} --html x.html",
         f"{DEMO} reports/other --html blind.html",
+        f"{DEMO} --sides TEXT,TEXT --html x.html",
+        f"{DEMO} reports/other --model TEXT --html x.html",
         "TEXT",
     ],
     "run": ["demo", "broken", "TEXT", "demo --model TEXT"],
