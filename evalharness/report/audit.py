@@ -53,8 +53,8 @@ def _summary(audit: Audit) -> Iterator[str]:
     relaxed, unknown = sum(bool(one.relaxed) for one in found), sum(one.relaxed is None for one in found)
     yield f"- {_count(len(found), 'acceptance')} by {_count(len({one.by for one in found}), 'person', 'people')}"
     if found:
-        yield f"- {overrode} of them overrode a run that failed or could not be decided"
-        yield f"- {relaxed} of them were of a run with relaxed criteria" + (f", {unknown} unknown" if unknown else "")
+        yield f"- overriding a run that failed or could not be decided: {overrode}"
+        yield f"- of a run with relaxed criteria: {relaxed}" + (f", unknown of {unknown}" if unknown else "")
     advisory = sum(bool(one.problems) for one in audit.judges)
     yield f"- {_count(len(audit.judges), 'calibration')} of judges" + (f", {advisory} advisory" if advisory else "")
     yield f"- {_count(sum(one.labels for one in audit.labels), 'label')}"
@@ -95,13 +95,16 @@ def _relaxed(one: AuditedAcceptance) -> Iterator[str]:
 
 def _judges(judges: Sequence[AuditedJudge]) -> Iterator[str]:
     if judges:
-        yield from _head("suite", "metric", "judge", "Se", "Sp", "labels", "people", "calibrated", "decides")
+        yield from _head("suite", "metric", "Se", "Sp", "labels", "people", "calibrated", "decides")
     for one in judges:
         shares = (_share(one.se, one.se_bounds), _share(one.sp, one.sp_bounds))
         labels = f"{one.labels} ({one.good} good, {one.bad} bad)"
         decides = "yes" if not one.problems else f"advisory: {cell('; '.join(one.problems), 500)}"
-        names = (cell(one.suite), cell(one.metric), cell(one.signature, 300))
-        yield _row(*names, *shares, labels, str(one.people), cell(one.at), decides)
+        yield _row(cell(one.suite), cell(one.metric), *shares, labels, str(one.people), cell(one.at), decides)
+    if judges:
+        yield ""
+    for one in judges:
+        yield f"- {code(one.metric)} of {code(one.suite)} is {code(one.signature, 1000)}"
 
 
 def _share(value: float | None, bounds: tuple[float, float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from markdown_it import MarkdownIt
 from repository import Repository
 
 from evalharness.gate.judge_error import judge_error
+from evalharness.records.audit import Audit, AuditedAcceptance, AuditedJudge, AuditedLabels
+from evalharness.report.audit import audit_json
 from evalharness.store.acceptances import ACCEPTANCES, acceptances_with, new_acceptance
 from evalharness.store.answer_labels import (
     calibration_path,
@@ -103,11 +106,22 @@ def test_a_relaxed_acceptance(project: Project) -> None:
     [margin] = [one for one in second["relaxed"] if "margin" in one]
     text = markdown(project)
     assert "- 2 acceptances by 1 person\n" in text
-    assert "- 1 of them were of a run with relaxed criteria\n" in text
+    assert "- of a run with relaxed criteria: 1\n" in text
     assert f"  - relaxed criteria: {len(second['relaxed'])}\n    - `" in text
     assert f"    - `{margin}`\n" in text
     assert "  - relaxed criteria: none\n" in text
     assert "  - reason: `meant so`\n" in text
+
+
+def test_the_format_is_documented() -> None:
+    """The example in docs/data.md has every field of the JSON, in its order, and the schema number."""
+    page = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
+    [example] = [json.loads(line) for line in page.splitlines() if line.startswith('{"schema"') and '"audit"' in line]
+    assert list(example) == list(audit_json(Audit("", (), (), (), (), ())))
+    assert (example["schema"], example["kind"]) == (1, "audit")
+    parts = {"acceptances": AuditedAcceptance, "judges": AuditedJudge, "labels": AuditedLabels}
+    for name, kind in parts.items():
+        assert list(example[name][0]) == [field.name for field in fields(kind)]
 
 
 def test_outside_of_git(project: Project) -> None:
@@ -215,6 +229,7 @@ def test_judges_and_labels(tmp_path: Path) -> None:
     text = markdown(project)
     assert f"| {judge['se']:.2f} (" in text
     assert "## Judges" in text
+    assert f"- `polite` of `demo` is `{judge['signature'][:900]}" in text
     assert "## Labels" in text
     repository.commit()
     later = audit(project, "--since", "HEAD")
