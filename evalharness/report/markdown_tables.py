@@ -51,7 +51,7 @@ def _changes(verdict: Verdict) -> list[str]:
 
 def score_table(outcome: Outcome) -> list[str]:
     """A row for each model and prompt: means with their 95 % intervals, and what is wrong with answers."""
-    rows = score_rows(outcome.run)
+    rows = score_rows(outcome)
     headings = [heading for heading in (rows[0] if rows else ()) if heading not in _IN_USAGE]
     if not headings:
         return []

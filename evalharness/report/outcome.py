@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange, PromptChange, Run, Status, Suite, Verdict, worst
@@ -65,6 +66,14 @@ class Outcome:
     def relaxing(self) -> list[CriteriaChange]:
         """The criteria changes that could let a worse answer pass."""
         return [change for change in self.criteria if change.relaxes]
+
+    @cached_property
+    def figures(self) -> list[dict[str, Any]]:
+        """The figures of each model and prompt with samples: see `report.columns.summary`."""
+        from evalharness.report.columns import columns_of, summary
+
+        metrics = self.run.metric_names
+        return [summary(column, metrics) for column in columns_of(self.run, {}) if column.samples]
 
     @cached_property
     def status(self) -> Status:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from evalharness.amounts import level
-from evalharness.records import Run
-from evalharness.report.columns import columns_of, summary
 from evalharness.report.encode import one_line
+from evalharness.report.outcome import Outcome
 from evalharness.report.usage import dollars
 
 MOST_ROWS = 16
@@ -19,13 +18,12 @@ Row = Mapping[str, str]
 """Heading -> cell."""
 
 
-def score_rows(run: Run) -> list[Row]:
+def score_rows(outcome: Outcome) -> list[Row]:
     """Return a row for each model and prompt with samples, in the order of the plan.
 
     Means have their 95 % interval over cases (Student's t). A column without any figure is left out.
     """
-    metrics = run.metric_names
-    found = [_row(summary(column, metrics), metrics) for column in columns_of(run, {}) if column.samples]
+    found = [_row(figures, outcome.run.metric_names) for figures in outcome.figures]
     used = [heading for heading in (found[0] if found else ()) if any(row[heading] for row in found)]
     return [{heading: row[heading] for heading in used} for row in found]
 

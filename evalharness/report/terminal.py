@@ -199,7 +199,7 @@ def _subject(verdict: Verdict) -> str:
 
 def _scores(outcome: Outcome, width: int) -> Iterator[Paragraph | Line]:
     """The means of each model and prompt, with their intervals."""
-    rows = score_rows(outcome.run)
+    rows = score_rows(outcome)
     if len(rows) == 1:
         yield Paragraph(f"{'scores':<13} {in_words(rows[0])}", _GATE_INDENT)
     elif rows:

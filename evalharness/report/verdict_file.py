@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evalharness.amounts import rounded_level
 from evalharness.gate.defaults import ALPHA_PASS
-from evalharness.records import Run
 from evalharness.records.coverage import coverage_of
 from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
@@ -24,13 +22,16 @@ worse, are `change`, `low` and `high`, in points or percent.
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """The mean of a metric over the planned samples of a model and prompt, in points of a score."""
+    """The mean of a metric over the cases of a model and prompt, in points of a score."""
 
     model: str
     prompt: str
     metric: str
     mean: float | None
     """None if a score is no number."""
+    low: float | None = None
+    """Low end of its 95 % interval over cases (Student's t); None with fewer than two cases."""
+    high: float | None = None
 
 
 def verdict_json(outcome: Outcome) -> dict[str, Any]:
@@ -49,13 +50,18 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "ci": in_ci(),
         "criteria": [asdict(change) for change in outcome.criteria],
         "confidence": 1 - ALPHA_PASS,
-        "means": [asdict(mean) for mean in _means(outcome.run)],
+        "means": [asdict(mean) for mean in _means(outcome)],
         "verdicts": [gate_data(verdict) for verdict in outcome.verdicts],
         **({"coverage": covered} if covered else {}),
     }
 
 
-def _means(run: Run) -> Iterator[Mean]:
-    for (model, prompt), means in run.means.items():
-        for metric, mean in means.items():
-            yield Mean(model, prompt, metric, rounded_level(100 * mean, "points") if math.isfinite(mean) else None)
+def _means(outcome: Outcome) -> Iterator[Mean]:
+    for one in outcome.figures:
+        for metric, (mean, low, high, samples) in zip(outcome.run.metric_names, one["scores"], strict=True):
+            if samples or mean is not None:
+                yield Mean(one["model"], one["prompt"], metric, *map(_shown, (mean, low, high)))
+
+
+def _shown(value: float | None) -> float | None:
+    return None if value is None else rounded_level(value, "points")
