@@ -48,11 +48,13 @@ class Progress:
     def advance(self, samples: Iterable[Sample]) -> None:
         """Count a finished case and its samples."""
         self._done += 1
+        if not self.shown:
+            return
         self._figures.step()
         for sample in samples:
             self._figures.add(sample)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if self.shown and reporter is not None and self._total:
+        if reporter is not None and self._total:
             redraw(reporter, self._line())
 
     def message(self, line: str) -> None:
