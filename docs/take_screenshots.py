@@ -5,6 +5,11 @@
     python docs/take_screenshots.py
 
 The first time takes minutes. Needs Chromium. Gemma has its own terms of use: its file stays on this machine.
+
+    python docs/take_screenshots.py --states FOLDER
+
+takes pictures of every page in every state, light, dark, on paper and at three widths, to look through after a change
+of the pages. They need no model.
 """
 
 from __future__ import annotations
@@ -15,11 +20,28 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).parents[1]
+Scheme = Literal["light", "dark"]
+VIEWS: tuple[tuple[int, Scheme], ...] = (
+    (390, "light"),
+    (390, "dark"),
+    (1280, "light"),
+    (1280, "dark"),
+    (1920, "light"),
+)
+MOST_PIXELS = 4000
+"""Height of a picture of a state."""
+MOST_OPEN = 5
+"""Cases that are opened."""
+PAPER = 718
+"""Width of A4 with margins of a centimetre."""
 RED, COMPARISON, COMMENT = "red/report.html", "comparison.html", "comment.html"
-PICTURES: dict[str, tuple[Literal["light", "dark"], int, int, str]] = {
+PICTURES: dict[str, tuple[Scheme, int, int, str]] = {
     "pull-request": ("light", 1000, 726, COMMENT),
     "report-red": ("light", 1280, 830, RED),
     "report-light": ("light", 1280, 1240, RED),
@@ -84,8 +106,58 @@ def pictures(folder: Path) -> None:
         browser.close()
 
 
+def state_pictures(folder: Path) -> None:
+    """Take pictures of all states of all pages; the first case or item is also taken open."""
+    from playwright.sync_api import sync_playwright
+
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/browser")]
+    from states import STATES, html_of
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name in STATES:
+            file = folder / f"{name.replace(' ', '-')}.html"
+            file.write_text(html_of(name, Path(temporary) / name), encoding="utf-8")
+            for width, scheme in VIEWS:
+                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                page.goto(file.as_uri())
+                _take(page, folder, f"{file.stem}-{width}-{scheme}")
+                page.close()
+        browser.close()
+
+
+def _take(page: Page, folder: Path, name: str) -> None:
+    """A picture, and one of the first case or item; on paper too, for the light page of a desk."""
+    page.wait_for_selector("body[data-ready]")
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    _picture(page, folder / f"{name}.png", width)
+    if page.locator("#start").count():
+        page.fill("#by", "Ada")
+        page.click("#start")
+        _picture(page, folder / f"{name}-open.png", width)
+    if page.locator("#cases button.open").count():
+        for button in page.locator("#cases tbody th button.open").all()[:MOST_OPEN]:
+            button.click()
+        _picture(page, folder / f"{name}-open.png", width)
+    if name.endswith("1280-light"):
+        page.set_viewport_size({"width": PAPER, "height": 900})
+        page.emulate_media(media="print")
+        _picture(page, folder / f"{name}-print.png", PAPER)
+
+
+def _picture(page: Page, path: Path, width: int) -> None:
+    page.wait_for_timeout(100)  # charts are drawn for the width
+    area = {"x": 0, "y": 0, "width": width, "height": MOST_PIXELS}
+    page.screenshot(path=path, full_page=True, clip=area)  # type: ignore[arg-type]
+    print(path)
+
+
 def main() -> int:
     """Run the suites, compare, take the pictures."""
+    if sys.argv[1:2] == ["--states"] and len(sys.argv) == 3:
+        state_pictures(Path(sys.argv[2]))
+        return 0
     careless = ["--llm-prompt=careless", "--llm-baseline=golden/baselines/support/smollm2.concise.jsonl"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
