@@ -18,8 +18,8 @@ def checked(page: str) -> list[str]:
 
 
 def test_every_script_is_checked() -> None:
-    """The four pages have all scripts, and the report's are in the order of the page."""
-    pages = ("report", "blind", "label", "history")
+    """The pages have all scripts, and the report's are in the order of the page."""
+    pages = ("report", "live", "view", "blind", "label", "history")
     assert {name for page in pages for name in checked(page)} == {path.name for path in TEMPLATES.glob("*.js")}
     assert tuple(checked("report")) == _SCRIPTS
     assert all(page in (ROOT / "Makefile").read_text("utf-8") for page in pages)

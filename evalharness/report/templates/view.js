@@ -1,22 +1,23 @@
 // The runs below reports/, or one that cannot be shown; follows the changes.
 
 let latest = data;
+/** @type {[number, string][]} Seconds, and the word for them. */
 const AGES = [[86400, "day"], [3600, "hour"], [60, "minute"]];
 function age(then) {
   if (!then) return muted("–");
-  const past = Math.max(0, Date.now() / 1000 - then), [size, word] = AGES.find(([size]) => past >= size) ?? [1, "second"];
+  const past = Math.max(0, Date.now() / 1000 - then), [size, word] = AGES.find(([size]) => past >= size) ?? /** @type {[number, string]} */ ([1, "second"]);
   return `${plural(Math.floor(past / size), word)} ago`;
 }
 const when = (text) => text.replace("T", " ").replace(/\.\d+/, "").replace(/(Z|\+00:00)$/, " UTC");
 
 function runRow(run) {
   const title = run.suite || run.folder;
-  const link = run.status === "unreadable" ? el("span", {}, name(title)) : el("a", { href: `${latest.runs_at}${run.key}/` }, name(title));
+  const link = run.status === "unreadable" ? el("span", {}, bdi(title)) : el("a", { href: `${latest.runs_at}${run.key}/` }, bdi(title));
   const count = known(run.answered) ? small(`${whole(run.answered)} of ${known(run.planned) ? whole(run.planned) : "?"} answers`) : null;
   return el("tr", {},
-    el("th", { scope: "row" }, link, run.suite && run.suite !== run.folder ? small(name(run.folder)) : null),
-    cell("", "Status", status(run.status), count), cell("reason", "Headline", shown(run.headline, "exact")),
-    cell("", "Started", run.started_at ? name(when(run.started_at)) : muted("–")), cell("", "Changed", age(run.changed_at_s)));
+    el("th", { scope: "row" }, link, run.suite && run.suite !== run.folder ? small(bdi(run.folder)) : null),
+    cell("", "Status", badge(run.status), count), cell("reason", "Headline", shown(run.headline, "exact")),
+    cell("", "Started", run.started_at ? bdi(when(run.started_at)) : muted("–")), cell("", "Changed", age(run.changed_at_s)));
 }
 
 function renderRuns() {
