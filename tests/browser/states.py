@@ -19,6 +19,8 @@ from evalharness.report.html import Page, extent_of, facts_of, page_of, render_h
 from evalharness.report.label_page import label_page
 from evalharness.store.answer_labels import write_answer_labels
 from evalharness.testing import run, sample
+from evalharness.view.listing import ListedRun
+from evalharness.view.pages import index_data, index_page
 
 LONG = " ".join(f"Sentence {number} of a long answer about refunds, deadlines and parcels." for number in range(40))
 
@@ -134,6 +136,17 @@ def labels() -> str:
     return label_page("support", "run-1", {"polite": "seed"}, 40, items)
 
 
+def runs() -> str:
+    """The list of runs, with a long headline."""
+    known = {"started_at": "2026-01-01T00:00:00Z", "changed_at_s": 1.0}
+    rows = [
+        ListedRun("a", "support", "support", "fail", "worse than the baseline: rouge_l " * 9, **known),  # type: ignore[arg-type]
+        ListedRun("b", "nightly/support", "support", "running", answered=3, planned=9, **known),  # type: ignore[arg-type]
+        ListedRun("c", "broken"),
+    ]
+    return index_page(index_data(rows, "tag", 600_000)).decode()
+
+
 STATES: Mapping[str, Callable[[Path], str]] = {
     "red": lambda _: render_html(a_page()),
     "green": lambda _: green(),
@@ -144,5 +157,6 @@ STATES: Mapping[str, Callable[[Path], str]] = {
     "history": lambda _: history_html(a_history()),
     "blind": lambda _: blind(),
     "labels": lambda _: labels(),
+    "runs": lambda _: runs(),
     "judge": judged,
 }

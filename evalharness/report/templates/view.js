@@ -43,3 +43,4 @@ async function poll() {
 at("all").hidden = !data.reload;
 renderRuns();
 setTimeout(poll, latest.wait_ms);
+document.body.dataset.ready = "yes";
