@@ -31,12 +31,20 @@ LAST_STEPS = tuple(
 )
 """The modules that decide and report."""
 ON_DEMAND = (
+    "encodings.unicode_escape",
     "evalharness.criteria.changes",
+    "evalharness.criteria.labels",
     "evalharness.criteria.twins",
+    "evalharness.evaluation.compared_answers",
+    "evalharness.evaluation.judge_again",
+    "evalharness.evaluation.judge_labels",
+    "evalharness.evaluation.judged_again",
+    "evalharness.gate.kinds.judged",
     "evalharness.gate.pairwise",
     "evalharness.report.export",
     "evalharness.report.verdict_file",
     "evalharness.store.acceptances",
+    "evalharness.store.answer_labels",
     "rapidfuzz.distance",
     "scipy.special",
 )

@@ -72,7 +72,9 @@ def test_review(project: Project) -> None:
     (item,) = data["items"]
     assert item["case"] == "memory#3"
     said = ["Be brief.", "My name is Ada.", "Hello Ada.", "My order is 4711.", "Noted.", "What is my name?"]
-    assert [text for _, text in item["messages"]] == said
+    shown = [*data["same"][item["same"]], *item["others"], *item["question"]]
+    assert sorted(text for _, text in shown) == sorted(said)
+    assert item["question"][-1][1] == said[-1]
     assert "memory#3 · I do not know." in printed(project, "review", "demo", stdin="q\n")
     label = {name: item[name] for name in ("case", "model", "prompt", "first")} | {"choice": "a"}
     header = {**data["header"], "by": "Ada", "exported_at": "2026-01-02T03:04:05.000Z"}

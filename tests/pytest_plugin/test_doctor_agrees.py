@@ -143,7 +143,7 @@ def test_what_pytest_finds_the_doctor_finds(project: Any, fault: Fault) -> None:
     assert fault.sentence in output
     assert fault.sentence in words(doctor.stdout)
     assert "Traceback" not in output
-    assert len([line for line in [*result.outlines, *result.errlines] if line.strip()]) <= 20
+    assert len([line for line in [*result.outlines, *result.errlines] if line.strip()]) <= 22
 
 
 def test_a_missing_package(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,7 @@ OPTIONS = (
     Input(("--llm-accept", "--llm-because"), "refused", "a CI job accepts no run"),
     _trusted("how requests are answered; origins are listed", "--llm-record --llm-concurrency"),
     _trusted("a skipped request is an error", "--llm-budget --llm-deadline"),
+    _trusted("where a verdict goes, not what it is", "--llm-publish"),
     _trusted("what an inconclusive gate does", "--llm-inconclusive"),
     _trusted("what the run writes", "--llm-log --llm-report"),
 )

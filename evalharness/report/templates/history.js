@@ -106,8 +106,8 @@ function chart(series) {
   const last = series.points.length - 1, note = el(series.points.some((point) => point.subject || point.because) ? "p.run.roomy" : "p.run", {});
   const node = el("div.trend", { tabindex: 0, role: "slider", "aria-label": `${shown(series.measure)}, runs old to new`,
     "aria-valuemin": 1, "aria-valuemax": last + 1 });
-  let selected = last, scale = null;
-  const draw = () => { if (scale) node.replaceChildren(drawing(series, scale, selected)); };
+  let selected = last, scale = scaleOf(series, 720); // until the page has a width
+  const draw = () => node.replaceChildren(drawing(series, scale, selected));
   const select = (index) => {
     selected = Math.max(0, Math.min(last, index));
     node.setAttribute("aria-valuenow", String(selected + 1));
@@ -122,7 +122,7 @@ function chart(series) {
     select(to);
   });
   for (const kind of ["pointermove", "pointerdown"])
-    node.addEventListener(kind, (event) => { if (scale) select(scale.nearest(event.clientX - node.getBoundingClientRect().left)); });
+    node.addEventListener(kind, (event) => select(scale.nearest(event.clientX - node.getBoundingClientRect().left)));
   new ResizeObserver(([entry]) => { scale = scaleOf(series, Math.max(240, entry.contentRect.width)); draw(); }).observe(node);
   select(last);
   return [node, note];
