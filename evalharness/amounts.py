@@ -84,6 +84,11 @@ def amount(change: float, unit: str) -> str:
     return f"{abs(rounded(change)):.1f} {_UNITS[unit]}"
 
 
+def seconds(value: float) -> str:
+    """Measured seconds without a unit: two digits after the point below ten, then one."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
 def probability(p_value: float) -> str:
     """A p-value with two significant digits: '0.023', or '< 0.0001'."""
     if p_value < _SMALLEST:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from statistics import fmean, median
+from statistics import fmean
 
-from evalharness.amounts import level, levels, moved, probability, signed, size, span
+from evalharness.amounts import level, levels, moved, probability, seconds, signed, size, span
 from evalharness.records import BaselineSample, Sample, Usage, Verdict
 from evalharness.report.diffs import before
 from evalharness.report.encode import cell, cells
@@ -75,7 +74,7 @@ def _usage(outcome: Outcome, model: str, prompt: str) -> str:
     sides = [(sample, before(sample, outcome)) for sample in samples]
     tokens = [_tokens(sides, attrgetter(name)) for name in ("prompt_tokens", "completion_tokens")]
     cost = dollars(fmean(costs) * 1000) if costs else _NONE
-    return _row([", ".join(cells([model, prompt], 64)), str(answers), *tokens, cost, *_times(samples)])
+    return _row([", ".join(cells([model, prompt], 64)), str(answers), *tokens, cost, *_times(outcome, model, prompt)])
 
 
 def _tokens(
@@ -96,12 +95,13 @@ def _tokens(
     return moved(old, new, 100 * (new / old - 1), "percent", "") if old else levels(old, new, "")
 
 
-def _times(samples: Sequence[Sample]) -> list[str]:
+def _times(outcome: Outcome, model: str, prompt: str) -> list[str]:
     """Median, 95th percentile and number of timed answers; replayed answers have no time."""
-    times = sorted(seconds for sample in samples if (seconds := sample.latency_s) is not None)
-    if not times:
+    figures = next((one for one in outcome.figures if (one["model"], one["prompt"]) == (model, prompt)), None)
+    if figures is None or not figures["timed"]:
         return [_NONE, _NONE, "0"]
-    return [f"{median(times):.2f} s", f"{times[math.ceil(0.95 * len(times)) - 1]:.2f} s", str(len(times))]
+    both = (f"{seconds(figures[name])} s" for name in ("total_p50_s", "total_p95_s"))
+    return [*both, str(figures["timed"])]
 
 
 def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:

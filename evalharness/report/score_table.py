@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evalharness.amounts import level
+from evalharness.amounts import level, seconds
 from evalharness.report.encode import one_line
 from evalharness.report.outcome import Outcome
 from evalharness.report.usage import dollars
@@ -45,19 +45,17 @@ def _count(name: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda figures: str(figures[name] or "")
 
 
-def _level(name: str, unit: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda figures: "" if figures[name] is None else level(figures[name], unit)
-
-
 _FIGURES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "answers": lambda figures: str(figures["samples"] - figures["errors"]),
     "errors": _count("errors"),
     "broken": _count("failed"),
     "cut off": _count("cut"),
-    "tokens": _level("completion_tokens", "tokens"),
+    "tokens": lambda figures: (
+        "" if figures["completion_tokens"] is None else level(figures["completion_tokens"], "tokens")
+    ),
     "$/1,000": lambda figures: "" if figures["cost_per_1000_usd"] is None else dollars(figures["cost_per_1000_usd"]),
-    "p50 s": _level("total_p50_s", "seconds"),
-    "p95 s": _level("total_p95_s", "seconds"),
+    "p50 s": lambda figures: "" if figures["total_p50_s"] is None else seconds(figures["total_p50_s"]),
+    "p95 s": lambda figures: "" if figures["total_p95_s"] is None else seconds(figures["total_p95_s"]),
 }
 
 
@@ -69,6 +67,8 @@ def in_words(row: Row) -> str:
 def _in_words(heading: str, cell: str) -> str:
     if heading in ("$/1,000", "p50 s", "p95 s"):
         return {"$/1,000": f"{cell} per 1,000", "p50 s": f"p50 {cell} s", "p95 s": f"p95 {cell} s"}[heading]
+    if heading in ("answers", "errors") and cell == "1":
+        heading = heading.removesuffix("s")
     return f"{cell} {heading}" if heading in _FIGURES else f"{heading} {cell}"
 
 

@@ -77,7 +77,7 @@ def test_failing_run() -> None:
         "              120 tokens, ±0.0 %, no more than +3.8 %; 10 % or more is ruled",
         "              out (95 %)",
         "scores        chrf 66.7 (61.8 … 71.6), rouge_l 66.7 (61.8 … 71.6), 60 answers,",
-        "              20.0 tokens, p50 0.500 s, p95 0.500 s",
+        "              20.0 tokens, p50 0.50 s, p95 0.50 s",
         "",
         "worst cases:",
         "  case-0: 80.0 → 40.0, −40.0 pts: Answer 0 of the model.",
@@ -122,7 +122,7 @@ def test_no_baseline() -> None:
         "              with these 60 cases, a run like this detects a drop of 13.3 pts",
         "              (chrf), 13.3 pts (rouge_l) or more 80 % of the time",
         "scores        chrf 80.0 (80.0 … 80.0), rouge_l 80.0 (80.0 … 80.0), 60 answers,",
-        "              20.0 tokens, p50 0.500 s, p95 0.500 s",
+        "              20.0 tokens, p50 0.50 s, p95 0.50 s",
         "report    reports/support/report.html",
     ]
 
@@ -167,7 +167,7 @@ def test_a_row_for_each_model_and_prompt() -> None:
         "gemma, concise        0.0 (0.0 … 0.0)     0.0 (0.0 … 0.0)        4    20.0",
         "gemma, friendly    10.0 (10.0 … 10.0)  10.0 (10.0 … 10.0)        4    20.0",
     ]
-    assert lines[start + 7 : start + 9] == ["scores             p50 s  p95 s", "gemma, concise     0.500  0.500"]
+    assert lines[start + 7 : start + 9] == ["scores             p50 s  p95 s", "gemma, concise      0.50   0.50"]
     assert max(map(len, lines)) <= 79
     wide = [line for line, _ in summary_lines(six(), width=200)]
     assert max(map(len, wide)) <= 119
