@@ -41,7 +41,7 @@ def a_verdict(**values: object) -> Verdict:
 
 
 def test_words_and_numbers() -> None:
-    """Each gate has its word, its name, its change and its bounds as text: nobody has to read colours or pixels."""
+    """Each gate has its word, its name, its change and its bounds as text: no one has to read colours or pixels."""
     samples = [a_sample(number, 0.2) for number in range(60)]
     outcome = an_outcome(samples, baseline=GOOD.baselines["smollm2", "concise"])
     found = texts(outcome)

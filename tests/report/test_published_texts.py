@@ -66,7 +66,7 @@ def test_the_job_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     "text", [*ATTACKS, "{{DATE(2026-01-01T00:00:00Z,SHORT)}} <at>all</at> [x](https://evil.example)"]
 )
 def test_teams_shows_text(text: str) -> None:
-    """Every text of a card is a TextRun, which has no markdown; nothing is computed, nobody is mentioned."""
+    """Every text of a card is a TextRun, which has no markdown; nothing is computed, and no one is mentioned."""
     body = teams.payload(message_of(hostile(text)))
     (attachment,) = body["attachments"]
     card = attachment["content"]
