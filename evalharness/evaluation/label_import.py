@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from evalharness.config import Config
 from evalharness.errors import StoreError, did_you_mean
@@ -15,11 +15,11 @@ from evalharness.evaluation.label_draw import draw, other_items
 from evalharness.evaluation.labelling import Labelling
 from evalharness.records.answer_label import AnswerLabel, LabelItem, Labelled
 from evalharness.store.answer_labels import add_answer_labels
+from evalharness.store.checked_line import check_size, checked_line
 from evalharness.store.runs import stored_lines
 
 _Name = Annotated[str, Field(max_length=200)]
 _Digest = Annotated[str, Field(max_length=64)]
-_T = TypeVar("_T", bound=BaseModel)
 _Items = Mapping[str, Mapping[Labelled, LabelItem]]
 """By metric."""
 OpenRun = Callable[[str, str], Labelling]
@@ -70,16 +70,16 @@ def import_answer_labels(
     file: Path, config: Config, open_run: OpenRun, *, by: str = "", made_by: Literal["person", "model"] = "person"
 ) -> ImportedAnswerLabels:
     """Add the labels of an export to the project; all, or none. Raises StoreError with file:line, EvalHarnessError."""
-    _check_size(file, config)
+    check_size(file, config.limits.file_mb)
     lines = stored_lines(file)
     number, first = next(lines)
-    header = _parsed(_Header, first, file, number)
+    header = checked_line(_Header, file, number, first)
     if not (person := by or header.by.strip()):
         raise StoreError(f"{file}:1: the name of the person is missing: pass it with --by")
     items = _items(open_run(header.suite, header.run), header)
     found: dict[Labelled, AnswerLabel] = {}
     for number, value in lines:
-        line = _parsed(_Line, value, file, number)
+        line = checked_line(_Line, file, number, value)
         item = _item(items, line, f"{file}:{number}", header.run)
         if item.of in found:
             raise StoreError(f"{file}:{number}: duplicate answer to '{line.of.case}'")
@@ -121,20 +121,3 @@ def _worth(item: LabelItem, choice: str, where: str) -> float:
     if choice not in known:
         raise StoreError(f"{where}: expected one of {', '.join(known)}, got {choice[:60]!r}")
     return known[choice]
-
-
-def _check_size(file: Path, config: Config) -> None:
-    if not file.is_file():
-        raise StoreError(f"{file}: expected a regular file")
-    size_mb = file.stat().st_size / 1e6
-    if size_mb > config.limits.file_mb:
-        raise StoreError(f"{file}: {size_mb:.1f} MB exceed limits.file_mb = {config.limits.file_mb:g}")
-
-
-def _parsed(model: type[_T], value: dict[str, Any], file: Path, number: int) -> _T:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StoreError(f"{file}:{number}: {where}: {first['msg']}") from None

@@ -159,7 +159,7 @@ def _overview(page: Page) -> dict[str, Any]:
     return {
         "overall": page.overall,
         "headline": page.headline or led,
-        "leader": {"column": first.column if first else None, "text": led},
+        "leader": led,
         "facts": dict(page.facts),
         "extent": page.extent,
         "answered": page.answered,

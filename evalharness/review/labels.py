@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from evalharness.config import Config
 from evalharness.errors import StoreError, did_you_mean
 from evalharness.report.blind import first_side
 from evalharness.store import write_below
 from evalharness.store.answer_labels import ANSWER, answer_lines, dumped, label_path
+from evalharness.store.checked_line import check_size, checked_line
 from evalharness.store.folders import writing
 from evalharness.store.locks import locked
 from evalharness.store.runs import stored_lines
@@ -28,7 +29,6 @@ _MAX_CHARS = 200
 _Text = Annotated[str, Field(max_length=_MAX_CHARS)]
 _Side = Literal["a", "b"]
 _Preference = Literal["a", "b", "equal", "bad", "skip"]
-_T = TypeVar("_T", bound=BaseModel)
 
 
 class _Line(BaseModel):
@@ -127,7 +127,7 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
 def read_labels(path: Path) -> list[Label]:
     """The preferences in a file in golden/labels/. Raises StoreError with file:line."""
     lines = (pair for pair in stored_lines(path) if pair[1].get("kind") != ANSWER)
-    return [_parsed(Label, value, path, number) for number, value in lines]
+    return [checked_line(Label, path, number, value) for number, value in lines]
 
 
 def _first(file: Path) -> dict[str, Any]:
@@ -135,10 +135,10 @@ def _first(file: Path) -> dict[str, Any]:
 
 
 def _exported(file: Path, config: Config, runs: Mapping[str, Collection[str]], by: str) -> list[Label]:
-    _check_size(file, config)
+    check_size(file, config.limits.file_mb)
     lines = stored_lines(file)
     number, first = next(lines, (1, {}))
-    header = _parsed(_Header, first, file, number)
+    header = checked_line(_Header, file, number, first)
     cases = {case.id for case in load_suite(header.suite, config).cases}
     for side in (header.a, header.b):
         if side.run not in runs.get(header.suite, ()):
@@ -151,7 +151,7 @@ def _exported(file: Path, config: Config, runs: Mapping[str, Collection[str]], b
         raise StoreError(f"{file}:1: the name of the person is missing: pass it with --by NAME")
     found: dict[tuple[object, ...], Label] = {}
     for number, value in lines:
-        label = _label(_parsed(_Made, value, file, number), header, person)
+        label = _label(checked_line(_Made, file, number, value), header, person)
         if label.case not in cases:
             raise StoreError(f"{file}:{number}: unknown case '{label.case}'{did_you_mean(label.case, cases)}")
         if label.first != first_side(label.seed, label.case, label.model, label.prompt):
@@ -162,22 +162,5 @@ def _exported(file: Path, config: Config, runs: Mapping[str, Collection[str]], b
     return list(found.values())
 
 
-def _check_size(file: Path, config: Config) -> None:
-    if not file.is_file():
-        raise StoreError(f"{file}: expected a regular file")
-    size_mb = file.stat().st_size / 1e6
-    if size_mb > config.limits.file_mb:
-        raise StoreError(f"{file}: {size_mb:.1f} MB exceed limits.file_mb = {config.limits.file_mb:g}")
-
-
 def _label(made: _Made, header: _Header, by: str) -> Label:
     return Label(**dict(made), a=header.a, b=header.b, seed=header.seed, by=by, at=header.exported_at)
-
-
-def _parsed(model: type[_T], value: dict[str, Any], file: Path, number: int) -> _T:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StoreError(f"{file}:{number}: {where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from evalharness.errors import StoreError
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
+from evalharness.store.checked_line import checked_line
 from evalharness.store.files import read_below, write_below
 from evalharness.store.folders import writing
 from evalharness.store.locks import locked
@@ -187,22 +187,13 @@ def dumped(line: Mapping[str, Any]) -> str:
 
 
 def _label(path: Path, number: int, line: dict[str, Any]) -> AnswerLabel:
-    found = dict(_checked(_Label, path, number, line))
+    found = dict(checked_line(_Label, path, number, line))
     of = Labelled(**dict(found.pop("of")))
     return AnswerLabel(of, **{name: value for name, value in found.items() if name not in ("schema_", "kind")})
 
 
 def _calibration(path: Path, number: int, line: str) -> JudgeCalibration:
-    found = dict(_checked(_Judge, path, number, parse_line(path, number, line)))
+    found = dict(checked_line(_Judge, path, number, parse_line(path, number, line)))
     values = {Labelled(**dict(one.of)): one.value for one in found.pop("values")}
     rest = {name: value for name, value in found.items() if name not in ("schema_", "kind")}
     return JudgeCalibration(**rest, values=values)
-
-
-def _checked(model: type[BaseModel], path: Path, number: int, line: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    try:
-        return iter(model.model_validate(line))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StoreError(f"{path}:{number}: {where}: {first['msg']}") from None

@@ -12,18 +12,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
 from evalharness.store.baseline_lines import CaseLine, HeaderLine, RunLine, SampleLine
+from evalharness.store.checked_line import checked_line
 from evalharness.store.files import open_regular
 from evalharness.store.runs import check_kind, parse_line
 from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
 
-_T = TypeVar("_T", bound=BaseModel)
 BASELINE_FOLDER = "golden/baselines"
 PINNED = "pinned"
 MOST_RUNS = 5
@@ -55,8 +53,8 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     first = next(values)
     if check_kind(file, first, "baseline") < SCHEMA:
         first, values = upgraded_header(first), map(upgraded_case, values)
-    header = _parsed(
-        HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
+    header = checked_line(
+        HeaderLine, file, 1, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}
     )
     place = baseline_path(root, header.suite, header.model, header.prompt, pinned=path.parent.name == PINNED)
     if path.is_relative_to(root / BASELINE_FOLDER) and path != place:
@@ -90,7 +88,7 @@ def _cases(
     seen: set[str] = set()
     names = {name: name for run, signatures in runs.items() for name in (run, *signatures)}
     for number, value in enumerate(values, start=2):
-        line = _parsed(CaseLine, value, file, number)
+        line = checked_line(CaseLine, file, number, value)
         if line.case in seen:
             raise StoreError(f"{file}:{number}: duplicate case '{line.case}'")
         if problem := _problem(line, runs):
@@ -120,14 +118,6 @@ def _problem(case: CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
         return "expected a score for each metric of its runs"
     bad = [f"{k} {v}" for sample in case.samples for k, v in sample.scores.items() if not 0 <= v <= 1]
     return f"expected scores in [0, 1], got {bad[0]}" if bad else ""
-
-
-def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _T:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise StoreError(f"{file}:{number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def accepted_baselines(

@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from acting_texts import TEXTS
+from choice_page import Opened
 from playwright.sync_api import Browser
 
 from evalharness.records.answer_label import LabelItem, Labelled
 from evalharness.report.label_page import label_page
 
 YES_NO = (("yes", 1.0), ("no", 0.0))
-
-
-@dataclass
-class Opened:
-    """A page with its requests, errors and downloads."""
-
-    page: Any
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def press(self, *keys: str) -> None:
-        """Press keys one after the other."""
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def start(self, by: str = "Ada") -> Opened:
-        """Give the name of the person, which the page asks for first."""
-        self.page.fill("#by", by)
-        self.press("Enter")
-        return self
-
-    def text(self, place: str) -> str:
-        """The text of an element."""
-        found: str = self.page.inner_text(place)
-        return found
-
-    def exported(self) -> list[dict[str, Any]]:
-        """Click on the export, and return its lines."""
-        with self.page.expect_download() as waiting:
-            self.page.click("#export")
-        assert waiting.value.suggested_filename == "evalharness-labels.jsonl"
-        return [json.loads(line) for line in Path(waiting.value.path()).read_text().split("\n")[:-1]]
 
 
 @pytest.fixture

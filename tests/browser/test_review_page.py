@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from acting_texts import TEXTS
+from choice_page import Opened
 from playwright.sync_api import Browser
 
 from evalharness.report.blind import AnswerPair, ShownPrompt, Side, blind_page, first_side
@@ -18,38 +17,6 @@ from evalharness.testing.ci import leave_ci
 
 _A, _B = Side("run-of-a", "model-of-a", "plain"), Side("run-of-b", "model-of-b", "plain")
 _PHONE = {"width": 390, "height": 700}
-
-
-@dataclass
-class Opened:
-    """A page with its requests, errors and downloads."""
-
-    page: Any
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def press(self, *keys: str) -> None:
-        """Press keys one after the other."""
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def start(self, by: str = "Ada") -> Opened:
-        """Give the name of the person, which the page asks for first."""
-        self.page.fill("#by", by)
-        self.press("Enter")
-        return self
-
-    def text(self, place: str) -> str:
-        """The text of an element."""
-        found: str = self.page.inner_text(place)
-        return found
-
-    def exported(self) -> list[dict[str, Any]]:
-        """Click on the export, and return its lines."""
-        with self.page.expect_download() as waiting:
-            self.page.click("#export")
-        assert waiting.value.suggested_filename == "evalharness-labels.jsonl"
-        return [json.loads(line) for line in Path(waiting.value.path()).read_text().split("\n")[:-1]]
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ function whichRow(group) {
 function renderGroups() {
   at("h-groups").textContent = several ? "Which one?" : "Scores";
   const heads = [...data.metrics.map((metric) => num(bdi(metric))), ...PRICED.map(([title]) => num(title)), ...["Samples", "Errors", "Failed checks"].map(num)];
-  at("groups").append(several && data.overall !== "comparison" ? el("p", {}, shown(`${data.leader.text}.`, "exact")) : "",
+  at("groups").append(several && data.overall !== "comparison" ? el("p", {}, shown(`${data.leader}.`, "exact")) : "",
     table("Mean scores", [["Model · prompt"], ...heads], data.columns.map(whichRow)),
     el("p.muted.small.note", {}, "Scores are in points, from 0 to 100. Below a mean: its 95 % interval over cases like "
       + "these, and the change that a gate measured on the cases of both sides. Tokens are means per answer; seconds exclude replayed and retried answers."));
