@@ -31,9 +31,10 @@ class Leader:
     clear: int
     """Number of these on which it is clearly better than every other column."""
     metrics: int
-    """Number of metrics that at least two columns have."""
-    ahead: tuple[str, float, int, float]
-    """On its first such metric: the metric, its mean, the next column and how far it is behind, in points."""
+    """Number of metrics by which all columns that have them can be compared."""
+    ahead: tuple[str, float, int, float] | None
+    """On the first such metric without a tie: the metric, its mean, the next column, and how many points that is
+    behind."""
     prices: tuple[tuple[int, str, float], ...] = ()
     """How much dearer or slower the cheapest or fastest column is: its number, the word, the ratio. A ratio below 1
     means that the leader is dearer or slower."""
@@ -44,23 +45,35 @@ def leader(columns: Sequence[Mapping[str, Any]], pairs: Sequence[Pairwise], metr
 
     `pairs`: every two columns, with bare names of metrics.
     """
-    shared = [index for index in range(len(metrics)) if sum(one["scores"][index][0] is not None for one in columns) > 1]
+    shared = [index for index, metric in enumerate(metrics) if _compares(columns, index, metric, pairs)]
     best = {index: _best(columns, index) for index in shared}
-    if len(columns) < 2 or not shared:
+    if not shared:
         return None
     wins = [[index for index in shared if number in best[index]] for number in range(len(columns))]
     first = max(range(len(columns)), key=lambda number: (len(wins[number]), _total(columns[number], shared), -number))
     if all(set(found) == set(range(len(columns))) for found in best.values()):
         return None  # all columns are equal
     clear = sum(_is_clear(first, metrics[index], pairs) for index in wins[first])
-    ahead = _ahead(columns, first, wins[first][0], metrics)
+    ahead = next((one for index in wins[first] if (one := _ahead(columns, first, index, metrics))[3] > 0), None)
     return Leader(first, len(wins[first]), clear, len(shared), ahead, _compared(columns, first))
+
+
+def _means(columns: Sequence[Mapping[str, Any]], index: int) -> dict[int, float]:
+    """The mean of a metric in each column that has it."""
+    return {n: one["scores"][index][0] for n, one in enumerate(columns) if one["scores"][index][0] is not None}
+
+
+def _compares(columns: Sequence[Mapping[str, Any]], index: int, metric: str, pairs: Sequence[Pairwise]) -> bool:
+    """Whether every two columns with this metric have cases and settings of it in common."""
+    having = _means(columns, index)
+    compared = sum(one.metric == metric for one in pairs)
+    return len(having) > 1 and compared >= len(having) * (len(having) - 1) // 2
 
 
 def _ahead(
     columns: Sequence[Mapping[str, Any]], first: int, index: int, metrics: Sequence[str]
 ) -> tuple[str, float, int, float]:
-    means = {n: one["scores"][index][0] for n, one in enumerate(columns) if one["scores"][index][0] is not None}
+    means = _means(columns, index)
     own = means.pop(first)
     second = max(means, key=lambda number: means[number])
     return metrics[index], own, second, own - means[second]
@@ -68,7 +81,7 @@ def _ahead(
 
 def _best(columns: Sequence[Mapping[str, Any]], index: int) -> list[int]:
     """The columns with the best mean of a metric."""
-    means = {n: one["scores"][index][0] for n, one in enumerate(columns) if one["scores"][index][0] is not None}
+    means = _means(columns, index)
     top = max(means.values())
     return [number for number, mean in means.items() if mean == top]
 
@@ -97,12 +110,13 @@ def _compared(columns: Sequence[Mapping[str, Any]], first: int) -> tuple[tuple[i
 def sentence(found: Leader | None, names: Sequence[str]) -> str:
     """Return the result in words: `smollm2 leads on 4 of 4 metrics, clearly on 3: ...; gemma is 3.0x cheaper`."""
     if found is None:
-        return f"{len(names)} side by side, and no metric tells them apart"
+        return f"{len(names)} side by side, and no metric says which is best"
     clear = {0: "on none of them clearly", found.leads: "each clearly"}.get(found.clear, f"clearly on {found.clear}")
     of = f"{found.leads} of {found.metrics} metrics" if found.metrics > 1 else "the only metric"
-    metric, mean, second, distance = found.ahead
-    ahead = f"{metric} {level(mean, 'points')}, {amount(distance, 'points')} ahead of {names[second]}"
-    said = [f"{names[found.column]} leads on {of}, {clear if found.metrics > 1 else _alone(found)}: {ahead}"]
+    said = [f"{names[found.column]} leads on {of}, {clear if found.metrics > 1 else _alone(found)}"]
+    if found.ahead:
+        metric, mean, second, distance = found.ahead
+        said[0] += f": {metric} {level(mean, 'points')}, {amount(distance, 'points')} ahead of {names[second]}"
     return "; ".join([*said, *(_price(names, *one) for one in found.prices if max(one[2], 1 / one[2]) >= _NOTABLE)])
 
 

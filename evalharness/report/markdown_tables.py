@@ -51,11 +51,13 @@ def _changes(verdict: Verdict) -> list[str]:
 def score_table(outcome: Outcome) -> list[str]:
     """A row for each model and prompt: means with their 95 % intervals, and what is wrong with answers."""
     rows = score_rows(outcome)
-    headings = [heading for heading in (rows[0] if rows else ()) if heading not in _IN_USAGE]
-    if not headings:
+    if not rows:
         return []
+    wrong = [heading for heading in rows[0].figures if heading not in _IN_USAGE]
+    headings = ["model, prompt", *rows[0].means, *wrong]
     more = [f"\n... and {len(rows) - _MAX_ROWS} more in the report"] if len(rows) > _MAX_ROWS else []
-    table = [_row(cells([row[heading] or _NONE for heading in headings], 80)) for row in rows[:_MAX_ROWS]]
+    texts = ([row.name, *row.means.values(), *(row.figures[name] for name in wrong)] for row in rows[:_MAX_ROWS])
+    table = [_row(cells([text or _NONE for text in one], 80)) for one in texts]
     return [_row(cells(headings, 80)), f"|{' --- |' * len(headings)}", *table, *more]
 
 

@@ -70,7 +70,7 @@ class Outcome:
     @cached_property
     def figures(self) -> list[dict[str, Any]]:
         """The figures of each model and prompt with samples: see `report.columns.summary`."""
-        from evalharness.report.columns import columns_of, summary
+        from evalharness.report.columns import columns_of, summary  # many outcomes are only asked for their status
 
         metrics = self.run.metric_names
         return [summary(column, metrics) for column in columns_of(self.run, {}) if column.samples]

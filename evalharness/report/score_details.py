@@ -51,11 +51,13 @@ class ScoreDetails:
 
     def is_disputed(self, sample: Sample) -> bool:
         """Whether people and a judge disagree on an answer: one calls it good, the other does not."""
-        return any(
-            (score.value >= _GOOD) != (fmean(label.value for label in labels) >= _GOOD)
-            for score in sample.scores
-            if (labels := [one for one in self.labels_of(score, sample) if one.made_by == "person"])
-        )
+        return any(self._is_disputed(score, sample) for score in sample.scores)
+
+    def _is_disputed(self, score: Score, sample: Sample) -> bool:
+        values = [one.value for one in self.labels_of(score, sample) if one.made_by == "person"]
+        if not values or fmean(values) == _GOOD:  # people are split evenly, or call two answers equal
+            return False
+        return (score.value >= _GOOD) != (fmean(values) >= _GOOD)
 
     def labels_of(self, score: Score, sample: Sample) -> Sequence[AnswerLabel]:
         """Return what people said about the answer of a sample, to the question of the score."""

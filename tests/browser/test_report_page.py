@@ -210,7 +210,7 @@ def test_more_rows_by_scrolling(report: Page) -> None:
 def test_which_model(report: Page) -> None:
     """Means with intervals, pairwise tests, a plot with selectable axes, and tags."""
     expect(report.locator("#groups table").first).to_contain_text(re.compile(r"49\.\d44\.\d … 5\d\.\d"))
-    expect(report.locator("#groups p").first).to_have_text("2 side by side, and no metric tells them apart.")
+    expect(report.locator("#groups p").first).to_have_text("2 side by side, and no metric says which is best.")
     duel = report.locator("#details table").first.locator("tbody tr")
     expect(duel).to_have_count(2)
     expect(duel.first).to_contain_text("p 1, 129 cases")

@@ -48,6 +48,16 @@ def test_labels_of_models_dispute_nothing(tmp_path: Path) -> None:
     assert not found.is_disputed(run.samples[0])
 
 
+def test_people_who_are_split_dispute_nothing(tmp_path: Path) -> None:
+    """Two people, two opinions: neither of them is that of people."""
+    run = finished(tmp_path).run
+    both = [*said(run, {"ann": ("no", 0.0)}), *said(run, {"ann": ("yes", 1.0)}, by="Bo")]
+    write_answer_labels(tmp_path, "demo", both)
+    found = score_details(run, tmp_path)
+    assert next(found.of(run.samples[0])).labels == "Ada: no; Bo: yes"
+    assert not found.is_disputed(run.samples[0])
+
+
 def test_damaged_labels_are_left_out(tmp_path: Path) -> None:
     """A report is written, whatever is in the file."""
     run = finished(tmp_path).run

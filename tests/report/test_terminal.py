@@ -14,6 +14,7 @@ from evalharness.errors import StoreError
 from evalharness.records import Location, Response, Sample, SampleKey, Score, Timing, Usage
 from evalharness.report import Outcome
 from evalharness.report.explain import explain_gate, explain_sample
+from evalharness.report.markdown import summary
 from evalharness.report.terminal import summary_lines
 
 WHERE = Location("suites/support.yaml", 12, 5)
@@ -172,6 +173,15 @@ def test_a_row_for_each_model_and_prompt() -> None:
     wide = [line for line, _ in summary_lines(six(), width=200)]
     assert max(map(len, wide)) <= 119
     assert sum(line.startswith("gemma, concise") for line in wide) == 1
+
+
+def test_a_metric_may_be_called_like_a_figure() -> None:
+    """Judges have names of their own: a metric `answers` does not take the place of the number of answers."""
+    samples = [a_sample(n, scores=(Score("answers", 0.5, "judge|v:1"), Score("tokens", 0.25, "v"))) for n in range(9)]
+    (line,) = (line for line in shown(an_outcome(samples, baseline=None)) if line.startswith("scores"))
+    assert line.startswith("scores        answers 50.0 (50.0 … 50.0), tokens 25.0 (25.0 … 25.0), 9 answers,")
+    table = summary([an_outcome(samples, baseline=None)])
+    assert "| `model, prompt` | `answers` | `tokens` |" in table
 
 
 def test_a_green_run_shows_what_fell() -> None:
