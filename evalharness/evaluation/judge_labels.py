@@ -29,9 +29,10 @@ def made_advisory(run: Run, verdicts: Iterable[Verdict], accepted: Baselines, th
     `then`: the folder of the commit. `accepted`: its baselines, which name the judge of then.
     """
     found = {one.metric: one.judge.advisory for one in verdicts if one.judge and one.judge.advisory}
-    labels = read_labels(run.header, then) if found else None
+    if not found:
+        return
+    labels = read_labels(run.header, then)
     for metric, problems in found.items():
-        assert labels is not None
         signatures = (one.signatures for one in accepted.values() if isinstance(one, Baseline))
         signature = next((its[metric] for its in signatures if metric in its), run.header.signatures[metric])
         error = labels.error(metric, signature)
