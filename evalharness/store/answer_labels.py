@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evalharness.errors import StoreError
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
 from evalharness.store.checked_line import checked_line
 from evalharness.store.files import read_below, write_below
 from evalharness.store.folders import writing
 from evalharness.store.locks import locked
-from evalharness.store.runs import parse_line, stored_lines
+from evalharness.store.runs import lines_of, stored_lines
 
 LABEL_FOLDER = "golden/labels"
 ANSWER, _CALIBRATION = "answer", "judge"
@@ -144,8 +145,11 @@ def read_calibrations_of_judges(root: Path, suite: str) -> dict[str, JudgeCalibr
     content = read_below(root, path) if os.path.lexists(path) else None  # which would create the folder
     if content is None:
         return {}
-    lines = content.decode("utf-8", "replace").split("\n")[:-1]
-    found = (_calibration(path, number, line) for number, line in enumerate(lines, start=1))
+    try:
+        lines = lines_of(path, content.decode())
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from None
+    found = (_calibration(path, number, line) for number, line in lines)
     return {one.metric: one for one in found}
 
 
@@ -192,8 +196,8 @@ def _label(path: Path, number: int, line: dict[str, Any]) -> AnswerLabel:
     return AnswerLabel(of, **{name: value for name, value in found.items() if name not in ("schema_", "kind")})
 
 
-def _calibration(path: Path, number: int, line: str) -> JudgeCalibration:
-    found = dict(checked_line(_Judge, path, number, parse_line(path, number, line)))
+def _calibration(path: Path, number: int, line: dict[str, Any]) -> JudgeCalibration:
+    found = dict(checked_line(_Judge, path, number, line))
     values = {Labelled(**dict(one.of)): one.value for one in found.pop("values")}
     rest = {name: value for name, value in found.items() if name not in ("schema_", "kind")}
     return JudgeCalibration(**rest, values=values)

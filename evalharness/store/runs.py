@@ -225,6 +225,11 @@ def stored_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
+    yield from lines_of(path, text)
+
+
+def lines_of(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines of the text of a stored file. Raises StoreError for text that is cut off or not JSON."""
     if text and not text.endswith("\n"):
         raise StoreError(f"{path}:{text.count(chr(10)) + 1}: the last line is cut off")
     for number, line in enumerate(text.split("\n")[:-1], start=1):  # not splitlines: texts may contain U+2028

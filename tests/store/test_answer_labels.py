@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,32 @@ def test_a_damaged_label_is_an_error_with_its_line(tmp_path: Path, change: dict[
     path.write_text(json.dumps(json.loads(path.read_text()) | change) + "\n")
     with pytest.raises(StoreError, match=says):
         read_answer_labels(tmp_path, "support")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", ""),
+        (b'{"schema": 1', ":1: the last line is cut off"),
+        (b"\xff\n", ": cannot be read: "),
+        (b"\n", ":1:1: not JSON"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("path_of", [label_path, calibration_path])
+def test_a_damaged_file_is_an_error(
+    tmp_path: Path, path_of: Callable[[Path, str], Path], content: bytes, says: str
+) -> None:
+    """No line is lost silently: both files are read alike, and an empty one has none."""
+    path = path_of(tmp_path, "support")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    read = read_answer_labels if path_of is label_path else read_calibrations_of_judges
+    if not says:
+        assert not read(tmp_path, "support")
+        return
+    with pytest.raises(StoreError, match=re.escape(f"{path.name}{says}")):
+        read(tmp_path, "support")
 
 
 def test_a_damaged_judge_is_an_error_with_its_line(tmp_path: Path) -> None:
