@@ -1,7 +1,7 @@
 """Changes of the labels that calibrate judges, and of what the judges said about the labelled answers.
 
-Lines may only be added. New labels and new verdicts are listed: they move the error of a judge, but relax nothing. A
-removed or edited one can hide an error, and relaxes.
+Lines may only be added. New labels and new verdicts are listed: they move the error of a judge, but relax nothing. One
+that is removed, edited, or overruled by a later line can hide an error, and relaxes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evalharness.errors import StoreError
 from evalharness.records import CriteriaChange
-from evalharness.records.answer_label import AnswerLabel, JudgeCalibration
+from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
 from evalharness.store.answer_labels import (
     LABEL_FOLDER,
     calibration_path,
@@ -42,14 +42,29 @@ def changed_labels(there: Path, here: Path) -> Iterator[CriteriaChange]:
 
 def _of_people(there: Path, here: Path, suite: str) -> Iterator[CriteriaChange]:
     paths = [label_path(root, suite) for root in (there, here)]
-    then, now = (set(path.read_bytes().splitlines()) if path.is_file() else set() for path in paths)
+    then, now = (path.read_bytes() if path.is_file() else b"" for path in paths)
+    if then == now:
+        return
     what = f"{LABEL_FOLDER}/{paths[0].name}"
-    if lost := len(then - now):
+    if lost := len(set(then.splitlines()) - set(now.splitlines())):
         yield CriteriaChange(what, "", f"{_count(lost, 'label')} removed or edited", relaxes=True)
-    if now - then:
-        before = set(read_answer_labels(there, suite))
-        if added := [one for one in read_answer_labels(here, suite) if one not in before]:
-            yield CriteriaChange(what, "", _added(added), relaxes=False)
+    before, after = (read_answer_labels(root, suite) for root in (there, here))
+    if overruled := _overruled(before, after):
+        text = f"{_count(overruled, 'label')} overruled by a later one of the same person"
+        yield CriteriaChange(what, "", text, relaxes=True)
+    known = set(before)
+    if added := [one for one in after if one not in known]:
+        yield CriteriaChange(what, "", _added(added), relaxes=False)
+
+
+def _overruled(before: Sequence[AnswerLabel], after: Sequence[AnswerLabel]) -> int:
+    """The number of labels that are still there, but no longer the latest of their person on the answer."""
+    kept, now = set(after), _latest(after)
+    return sum(old in kept and now[key].value != old.value for key, old in _latest(before).items())
+
+
+def _latest(labels: Sequence[AnswerLabel]) -> dict[tuple[Labelled, str, str], AnswerLabel]:
+    return {one.identity: one for one in labels}
 
 
 def _added(labels: Sequence[AnswerLabel]) -> str:

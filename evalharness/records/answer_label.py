@@ -54,6 +54,11 @@ class AnswerLabel:
     made_by: Literal["person", "model"] = "person"
     """Labels by a model never calibrate a judge."""
 
+    @property
+    def identity(self) -> tuple[Labelled, str, str]:
+        """Of several labels with the same identity, the latest counts."""
+        return self.of, self.by, self.made_by
+
 
 @dataclass(frozen=True, slots=True)
 class LabelItem:

@@ -128,12 +128,12 @@ def add_answer_labels(root: Path, suite: str, labels: Iterable[AnswerLabel]) -> 
     """
     path, added, changed = label_path(root, suite), 0, 0
     with writing(path), locked(path.parent, root):
-        known = {(one.of, one.by, one.made_by): one for one in read_answer_labels(root, suite)}
+        known = {one.identity: one for one in read_answer_labels(root, suite)}
         for label in labels:
-            old = known.get(identity := (label.of, label.by, label.made_by))
+            old = known.get(label.identity)
             if old is None or old.choice != label.choice:
                 added, changed = added + (old is None), changed + (old is not None)
-                known[identity] = label
+                known[label.identity] = label
         if added or changed:
             write_answer_labels(root, suite, known.values())
     return added, changed

@@ -17,6 +17,7 @@ from evalharness.store.answer_labels import (
     label_path,
     read_calibrations_of_judges,
     update_calibrations_of_judges,
+    write_answer_labels,
     write_calibrations_of_judges,
 )
 
@@ -63,6 +64,31 @@ def test_an_edited_label(roots: tuple[Path, Path]) -> None:
         ("golden/labels/demo.jsonl: 1 label is removed or edited", True),
         ("golden/labels/demo.jsonl: 1 label of an answer added by Ada, 1 blind", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("later", "relaxes"),
+    [
+        (replace(LABELS[0], choice="no", value=0.0), True),
+        (replace(LABELS[0], at="2026-12-01"), False),
+        (replace(LABELS[0], choice="no", value=0.0, by="Bo"), False),
+        (replace(LABELS[0], choice="no", value=0.0, made_by="model"), False),
+    ],
+)
+def test_a_label_that_overrules(roots: tuple[Path, Path], later: AnswerLabel, relaxes: bool) -> None:
+    """The latest label of a person counts, so a later line edits an earlier one; that of another person does not."""
+    write_answer_labels(roots[1], "demo", [*LABELS[:3], later])
+    text = "golden/labels/demo.jsonl: 1 label is overruled by a later one of the same person"
+    assert ((text, True) in lines(roots)) == relaxes
+    assert [one for one in lines(roots) if one[1]] == ([(text, True)] if relaxes else [])
+
+
+def test_the_order_of_labels(roots: tuple[Path, Path]) -> None:
+    """Of two labels of one person the last line counts: their order is no detail."""
+    both = [LABELS[0], replace(LABELS[0], choice="no", value=0.0)]
+    write_answer_labels(roots[0], "demo", both)
+    write_answer_labels(roots[1], "demo", both[::-1])
+    assert lines(roots) == [("golden/labels/demo.jsonl: 1 label is overruled by a later one of the same person", True)]
 
 
 def test_removed_files(roots: tuple[Path, Path]) -> None:
