@@ -94,7 +94,7 @@ class Scorer:
 
         `long_texts`: scores long texts. None: this thread does.
         """
-        views = [self._view(one.case, one.request, one.response) if one.response else None for one in answered]
+        views = [None if one.response is None else self._view(one.case, one.request, one.response) for one in answered]
         known = [(one, view) for one, view in zip(answered, views, strict=True) if view is not None]
         scored = iter(self._scored([one for one, _ in known], [view for _, view in known], long_texts))
         return [
@@ -111,8 +111,8 @@ class Scorer:
 
     def _view(self, case: Case, request: Request, response: Response) -> SampleView:
         accepted = self._accepted.get((request.key.model, request.key.prompt, request.key.case))
-        view = SampleView(response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
-        return view if accepted is None else replace(view, accepted=accepted)
+        known = response, case.golden, request.messages, case.vars, case.tags
+        return SampleView(*known, questions=case.questions, accepted=accepted)
 
     def _scored(
         self, answered: Sequence[Answered], views: Sequence[SampleView], long_texts: LongTexts | None
