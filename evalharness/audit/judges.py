@@ -156,7 +156,7 @@ def _audited(suite: str, one: JudgeCalibration, labels: Sequence[AnswerLabel]) -
     from evalharness.gate.judged import question_of
 
     error, question = judge_error(labels, one, one.signature), question_of(one.signature)
-    people = {label.by for label in labels if label.made_by == "person" and label.of.question == question}
+    people = {label.by for label in labels if label.calibrates(question)}
     se, sp = (error.accuracy.sensitivity, error.accuracy.specificity) if error else (None, None)
     return AuditedJudge(
         suite=suite,

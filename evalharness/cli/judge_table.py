@@ -78,7 +78,7 @@ def _count(number: int, one: str, several: str) -> str:
 
 def raters_of(labels: Sequence[AnswerLabel], question: str) -> int:
     """The number of people who labelled answers to a question."""
-    return len({label.by for label in labels if label.of.question == question and label.made_by == "person"})
+    return len({label.by for label in labels if label.calibrates(question)})
 
 
 def figures(mine: MetricLabelling, error: JudgeError | None, judging: Judging | None, raters: int) -> dict[str, Any]:

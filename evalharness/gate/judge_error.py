@@ -156,10 +156,9 @@ def _means(labels: Mapping[Labelled, Mapping[str, float]]) -> dict[Labelled, flo
 def _latest(labels: Iterable[AnswerLabel], question: str) -> dict[Labelled, dict[str, float]]:
     """The latest value of each person, by answer."""
     found: dict[Labelled, dict[str, float]] = {}
-    if question:
-        for label in labels:
-            if label.made_by == "person" and label.of.question == question:
-                found.setdefault(label.of, {})[label.by] = label.value
+    for label in labels:
+        if label.calibrates(question):
+            found.setdefault(label.of, {})[label.by] = label.value
     return found
 
 

@@ -34,8 +34,8 @@ class JudgeLabels:
 
     def has(self, signature: str) -> bool:
         """Whether there is a label of a person on the question of a metric, or an unreadable one on any."""
-        question = question_of(signature)  # empty for other metrics, and a label may have an empty one
-        return bool(question) and (bool(self.problem) or any(_is_counted(one, question) for one in self.labels))
+        question = question_of(signature)
+        return bool(question) and (bool(self.problem) or any(one.calibrates(question) for one in self.labels))
 
     def drawn(self, signature: str) -> Mapping[Labelled, float]:
         """What people said about answers that were drawn at random."""
@@ -45,10 +45,6 @@ class JudgeLabels:
 
 
 NO_JUDGE_LABELS = JudgeLabels()
-
-
-def _is_counted(label: AnswerLabel, question: str) -> bool:
-    return label.made_by == "person" and label.of.question == question
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,10 @@ class AnswerLabel:
     made_by: Literal["person", "model"] = "person"
     """Labels by a model never calibrate a judge."""
 
+    def calibrates(self, question: str) -> bool:
+        """Whether a person answered this question, which is never empty."""
+        return self.made_by == "person" and bool(question) and self.of.question == question
+
     @property
     def identity(self) -> tuple[Labelled, str, str]:
         """Of several labels with the same identity, the latest counts."""
@@ -77,7 +81,7 @@ class LabelItem:
     @property
     def keys(self) -> dict[str, tuple[str, float]]:
         """The key of each choice: its first letter if they are distinct and free, else a number."""
-        letters = [choice[:1].casefold() for choice, _ in self.choices]
+        letters = [choice[:1].lower() for choice, _ in self.choices]  # casefold makes two of some
         plain = len(set(letters)) == len(letters) and all(one.isascii() and one.isalpha() for one in letters)
         keys = letters if plain and not set(letters) & set(_RESERVED) else _KEYS
         return dict(zip(keys, self.choices, strict=False))
