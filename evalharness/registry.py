@@ -22,7 +22,7 @@ _PASSED = {"config", "providers"}
 """Parameters that the program fills in: no suite and no configuration sets them."""
 _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("name", "signature", "score", "requests", "missing_in", "needs_golden", "answer_likelihood", "judge"),
-    "judges": ("signature", "models", "requests", "decide"),
+    "judges": ("signature", "models", "requests_each", "requests", "follow_ups", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
     "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
     "destinations": ("publish",),

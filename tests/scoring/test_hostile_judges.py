@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -89,13 +90,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     project.configure(critic={"provider": "scripted", "answers": {"*": "yes"}})
     table = '[tool.evalharness.judges.panel]\njudge = "panel"\n'
     project.write("pyproject.toml", project.read("pyproject.toml") + table)
-    make = registry.make
+    find = registry.find
 
     def evaluate(judge: object) -> dict[str, Sample]:
-        def made(kind: Any, *arguments: Any, **options: Any) -> Any:
-            return judge if kind == "judges" else make(kind, *arguments, **options)
+        def found(kind: Any, *arguments: Any) -> Any:
+            return (lambda: judge) if kind == "judges" else find(kind, *arguments)
 
-        monkeypatch.setattr(registry, "make", made)
+        monkeypatch.setattr(registry, "find", found)
         return {sample.key.case: sample for sample in project.evaluate().samples}
 
     return evaluate
@@ -226,6 +227,9 @@ def test_requests_of_a_judge(run: Run, requests: Callable[[], Any], message: str
         ("signature", " ", "signature: expected a text that is not empty, got ' '"),
         ("models", "critic", "models: expected a tuple of names, got 'critic'"),
         ("models", [1], "models: expected a tuple of names, got [1]"),
+        ("models", None, "models: expected a tuple of names, got None"),
+        ("models", iter(["critic"]), "models: expected a tuple of names, got <list_iterator"),
+        ("requests_each", True, "requests_each: expected a number from 0, got True"),
         ("requests_each", -1, "requests_each: expected a number from 0, got -1"),
         ("requests_each", None, "requests_each: expected a number from 0, got None"),
         ("models", ("nothing",), "unknown model 'nothing'"),
@@ -241,10 +245,26 @@ def test_a_judge_without_its_parts(run: Run, name: str, value: object, message: 
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("judge", [None, object(), "yes"])
-def test_no_judge(run: Run, judge: object) -> None:
-    """What is no judge is refused with the place of its table and the class to inherit."""
-    with pytest.raises(SuiteError, match=r"judges\.panel.*has no 'signature': a judge inherits evalharness\.Judge"):
+class Older:
+    """A judge with the members of an older protocol, which inherits nothing."""
+
+    signature, models = "panel|v:1", ()
+    requests = decide = lambda *_: ()
+
+
+@pytest.mark.parametrize(
+    ("judge", "lacks"),
+    [
+        (None, "'signature', got NoneType"),
+        (object(), "'signature', got object"),
+        ("yes", "'signature', got str"),
+        (Older(), "'requests_each', got Older"),
+    ],
+)
+def test_no_judge(run: Run, judge: object, lacks: str) -> None:
+    """What is no judge is refused with the place of its table and what it lacks."""
+    wanted = f"judges.panel]: the judge 'panel': expected an object with {lacks}"
+    with pytest.raises(SuiteError, match=re.escape(wanted)):
         run(judge)
 
 

@@ -10,7 +10,6 @@ from evalharness.errors import ConfigError
 from evalharness.redaction import shortened
 from evalharness.scoring.judges.base import Judge, Opinion, Probabilities, Question
 
-_PARTS = ("signature", "models", "requests_each", "requests", "follow_ups", "decide")
 __all__ = ["Judge", "Opinion", "Probabilities", "Question", "open_judge"]
 
 
@@ -28,14 +27,12 @@ def open_judge(name: str, config: Config) -> Judge:
 
 
 def _checked(judge: Any) -> Judge:
-    """Return what a factory of another package made. Raises TypeError: it is no judge."""
-    if lacks := [name for name in _PARTS if not hasattr(judge, name)]:
-        raise TypeError(f"{type(judge).__name__} has no '{lacks[0]}': a judge inherits evalharness.Judge")
+    """Return what a factory of another package made. Raises TypeError for a member of another type."""
     signature, models, each = judge.signature, judge.models, judge.requests_each
     if not isinstance(signature, str) or not signature.strip():
         raise TypeError(f"signature: expected a text that is not empty, got {shortened(repr(signature), 100)}")
-    if isinstance(models, str) or not all(isinstance(one, str) for one in models):
+    if not isinstance(models, tuple | list) or not all(isinstance(one, str) for one in models):
         raise TypeError(f"models: expected a tuple of names, got {shortened(repr(models), 100)}")
-    if not isinstance(each, int) or each < 0:
+    if type(each) is not int or each < 0:
         raise TypeError(f"requests_each: expected a number from 0, got {shortened(repr(each), 100)}")
     return cast("Judge", judge)
