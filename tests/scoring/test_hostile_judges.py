@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from evalharness import registry
+from evalharness import load_config, registry
 from evalharness.errors import EvalHarnessError, MetricError, SuiteError
-from evalharness.records import Message, Request, Sample
+from evalharness.records import Message, Request, Sample, Score
 from evalharness.scoring.judges import Judge, Opinion, Question
-from evalharness.scoring.metrics.base import Responses, request_to
-from evalharness.testing import Project
+from evalharness.scoring.metrics.base import Metric, Responses, SampleView, request_to
+from evalharness.scoring.metrics.judge import judge
+from evalharness.testing import Project, response
 
 FINE = {"yes": 0.75, "no": 0.25}
 METRIC = {"judge": {"name": "kind", "judge": "panel", "ask": "Is it kind?"}}
@@ -297,3 +299,47 @@ def test_what_an_opinion_shows(run: Run) -> None:
     (score,) = run(Panel(opinion))["bad"].scores
     assert score.parts == {"yes": 0.75, "no": 0.25, "flips": 0.5}
     assert (len(score.explanation), len(score.note)) == (2_000, 2_000)
+
+
+Opened = Callable[..., Metric]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """Open the metric of a judge."""
+    project = Project(tmp_path)
+    project.write("pyproject.toml", '[tool.evalharness.judges.panel]\njudge = "panel"\n')
+
+    def metric(panel: Judge, **options: Any) -> Metric:
+        monkeypatch.setattr(registry, "make", lambda *_, **__: panel)
+        return judge(name="better", ask="Which?", judge="panel", config=load_config(tmp_path), **options)
+
+    return metric
+
+
+def test_no_part_replaces_one_of_a_comparison(opened: Opened) -> None:
+    """The numbers of a comparison are the harness's own."""
+    parts = {"orders agree": 0.5, "shown first": 5.0, "flips": 0.5}
+    better = opened(Panel(Opinion({"first": 0.25, "second": 0.75}, parts=parts)), against="baseline")
+    view = replace(SampleView.of("bad"), accepted="bad, too", messages=(Message("user", "?"),))
+    (found,) = better.score([view], [()])
+    assert isinstance(found, Score)
+    assert found.parts == {"shown first": 0.25, "shown second": 0.75, "orders agree": 0, "flips": 0.5}
+
+
+class Following(Panel):
+    """A judge that sends a second request about the sentence `Two.` alone."""
+
+    models, requests_each = ("critic",), 1
+
+    def follow_ups(self, question: Question, responses: Responses) -> Sequence[Request]:
+        """The second round."""
+        return [request_to("critic", Message("user", "x"))] * (question.shown[-1][1] == "Two.")
+
+
+def test_follow_ups_of_another_number(opened: Opened) -> None:
+    """The message is about the second round, not about `requests_each`."""
+    metric = opened(Following(), each="sentence", sees=["answer"])
+    assert metric.follow_ups
+    with pytest.raises(MetricError, match=r"expected 0 requests for each question \(as for the first\), got 1"):
+        metric.follow_ups(SampleView.of("One. Two."), (response("yes"), response("yes")))

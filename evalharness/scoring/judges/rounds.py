@@ -15,10 +15,10 @@ def has_follow_ups(judge: Judge) -> bool:
     return getattr(type(judge), "follow_ups", Judge.follow_ups) is not Judge.follow_ups
 
 
-def flat(made: Sequence[Sequence[Request]], each: int) -> list[Request]:
-    """Return the requests of all questions. Raises MetricError unless each question has `each`."""
+def flat(made: Sequence[Sequence[Request]], each: int, why: str) -> list[Request]:
+    """Return the requests of all questions. Raises MetricError unless each question has `each`, and says why."""
     if odd := [len(one) for one in made if len(one) != each]:
-        raise MetricError(f"the judge: expected {each} requests for each question (requests_each), got {odd[0]}")
+        raise MetricError(f"the judge: expected {each} requests for each question ({why}), got {odd[0]}")
     return [request for one in made for request in one]
 
 

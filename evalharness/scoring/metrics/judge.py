@@ -142,14 +142,14 @@ class _Scored:
     def requests(self, view: SampleView) -> list[Request]:
         """The requests of all questions about a sample."""
         made = [self._judge.requests(question) for question in self._questions(view)]
-        return flat(made, self._judge.requests_each)
+        return flat(made, self._judge.requests_each, "requests_each")
 
     def follow_ups(self, view: SampleView, responses: Responses) -> list[Request]:
         """The requests that follow the responses to those of `requests`."""
         questions = self._questions(view)
         asked = zip(questions, by_question(responses, len(questions)), strict=True)
         made = [self._judge.follow_ups(*one) for one in asked]
-        return flat(made, len(made[0]))
+        return flat(made, len(made[0]), "as for the first")
 
     def label_question(self, view: SampleView) -> LabelQuestion:
         """What a person sees who answers in the judge's place. Raises MetricError: the sample lacks a part."""
@@ -209,15 +209,16 @@ class _Scored:
             return as_metric_error(error)
         opinions = [one for one in decided if not isinstance(one, MetricError)]
         own = asked[0][0].text if asked and asked[0][0].text != self._plan.ask else ""
+        more = _means([one.parts for one in opinions])
         if self._plan.against:
             pair = judge_pairs.score(opinions)
-            return replace(pair, question=own, parts={**pair.parts, **_means([one.parts for one in opinions])})
+            return replace(pair, question=own, parts={**pair.parts, **more, **pair.parts})
         if not opinions:
             return NotApplicable("no claims", "judge")
         values = [self._value(one) for one in opinions]
         worst = min(range(len(values)), key=values.__getitem__)
         shares = _means([one.probabilities for one in opinions])
-        parts = shares | _means([one.parts for one in opinions]) | shares  # no part replaces that of a choice
+        parts = {**shares, **more, **shares}  # no part of the judge replaces that of a choice
         counted = {"sentences": len(values)} if self._plan.each else {}
         lowest = self._lowest(asked[worst][0], values) if self._plan.each else ""
         explanation = "\n".join(filter(None, [lowest, opinions[worst].explanation]))
