@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.context import GateContext, NoComparison, Stage
-from evalharness.gate.evidence import STATUS
+from evalharness.gate.evidence import STATUS, Sequential
 from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing, p_values_of
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
@@ -126,7 +126,7 @@ def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict
 def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
     adjusted, gates = p_values.get(id(gate), (p_values_of(gate.evidence), 1))
     evidence, p_value = gate.evidence, adjusted[-1]
-    if hasattr(evidence, "corrected"):
+    if isinstance(evidence, Sequential):
         evidence = evidence.corrected(adjusted)
     try:
         result = result_of(gate.kind, gate.context, evidence, p_value, gates)

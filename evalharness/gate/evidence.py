@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -141,8 +142,28 @@ class FreshEvidence:
     """The same, or all samples of both versions where the model is the one of the accepted runs."""
 
 
+class Sequential(ABC):
+    """Evidence with a p-value for each look at fresh samples."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def p_values(self) -> tuple[float, ...]:
+        """One for each look, or the only one."""
+
+    @abstractmethod
+    def corrected(self, p_values: tuple[float, ...]) -> Sequential:
+        """The evidence with its p-values after the correction for all gates."""
+
+    @property
+    def p_value(self) -> float:
+        """The last of the p-values."""
+        return self.p_values[-1]
+
+
 @dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Sequential):
     """The evidence of a gate: of the screening stage, then of each look at fresh samples."""
 
     screen: Evidence
@@ -168,11 +189,6 @@ class Staged:
     def p_values(self) -> tuple[float, ...]:
         """The p-value of each look; that of the screening stage without any."""
         return tuple(look.failing.p_value for look in self.looks) or (self.screen.p_value,)
-
-    @property
-    def p_value(self) -> float:
-        """The last of the p-values."""
-        return self.p_values[-1]
 
     def corrected(self, p_values: tuple[float, ...]) -> Staged:
         """The evidence with its p-values after the correction for all gates."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalharness.gate.context import GateContext
+from evalharness.gate.evidence import Sequential
 from evalharness.gate.kinds import GateKind
 from evalharness.gate.slices import SHARE
 from evalharness.gate.stats.permutation import holm
@@ -92,4 +93,4 @@ def each_look(every: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
 
 def p_values_of(evidence: Any) -> tuple[float, ...]:
     """The p-values of the evidence: one for each look at fresh samples, or the only one."""
-    return tuple(getattr(evidence, "p_values", ())) or (evidence.p_value,)
+    return evidence.p_values if isinstance(evidence, Sequential) else (evidence.p_value,)

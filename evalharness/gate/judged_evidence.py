@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from evalharness.gate.context import Stage
 from evalharness.gate.defaults import ALPHA, LEAST_LOSS, LOOKS, POWER, SCREEN
-from evalharness.gate.evidence import FreshEvidence, Rules, Staged, Word
+from evalharness.gate.evidence import FreshEvidence, Rules, Sequential, Staged, Word
 from evalharness.gate.labelled_changes import LabelledChanges
 from evalharness.gate.scores import decide
 from evalharness.gate.staged import spent_at
@@ -25,7 +25,7 @@ from evalharness.gate.stats.prediction_powered import CorrectedChange
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedEvidence:
+class JudgedEvidence(Sequential):
     """The evidence where enough changed answers have labels."""
 
     ordinary: Staged
@@ -43,11 +43,6 @@ class JudgedEvidence:
         of_labels = self.change.p_value
         looks = (max(fresh.failing.p_value, of_labels * at.alpha / ALPHA) for at, fresh in self.looks)
         return tuple(min(1.0, p_value) for p_value in looks) or (of_labels,)
-
-    @property
-    def p_value(self) -> float:
-        """The last of the p-values."""
-        return self.p_values[-1]
 
     @property
     def looks(self) -> Iterator[tuple[Rules, FreshEvidence]]:

@@ -203,6 +203,17 @@ def test_a_gate_kind_that_fails(broken: Broken, project: Project, monkeypatch: p
     assert f"gate kind 'acme': {broken.message}" in verdict["reason"]
 
 
+@pytest.mark.parametrize("field", ["p_values = None", "p_values = [0.5, 'high']", "corrected = True"])
+def test_evidence_with_more_fields(field: str, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence of another package needs a p-value: a field of another name is its own, whatever ours has."""
+    project.write_suite()
+    project.accept()
+    install(a_gate("", p_value=f"0.5; {field}"), project, monkeypatch)
+    assert project.command("run", "demo").exit_code == 0
+    (verdict,) = [one for one in project.verdict()["verdicts"] if one["metric"] == "acme"]
+    assert (verdict["status"], verdict["reason"]) == ("pass", "fine")
+
+
 def test_a_report_format_that_exits(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """SystemExit(0) in a report format cannot turn a regression green."""
     project.write_suite()
