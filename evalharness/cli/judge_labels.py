@@ -12,6 +12,7 @@ from evalharness.cli._output import echo, print_json, progress_bar
 from evalharness.cli.judge_table import figures, raters_of, table
 from evalharness.cli.label_tui import label_all
 from evalharness.cli.overwrite import refuse_to_replace
+from evalharness.cli.rejudge import reference_of, refuse_paths
 from evalharness.config import Config, load_config
 from evalharness.errors import RefusedError, StoreError
 from evalharness.evaluation.label_import import ImportedAnswerLabels, import_answer_labels
@@ -29,7 +30,7 @@ from evalharness.report.usage import dollars
 from evalharness.review.label_steps import LabelSteps
 from evalharness.store import merge_base, read_run, write_whole
 from evalharness.store.answer_labels import add_answer_labels, read_answer_labels, read_calibrations_of_judges
-from evalharness.store.runs import RECORD, record_in, stored_lines
+from evalharness.store.runs import record_in, stored_lines
 
 _WIDTH = 79
 _MOST_ERRORS = 3
@@ -41,9 +42,8 @@ def opened(config: Config, suite: str, path: Path, *, metric: str, sample: int, 
     run = read_run(path)
     if run.header.suite != suite:
         raise RefusedError(f"{path}:1: expected a run of the suite '{suite}', got one of '{run.header.suite}'")
-    beside = path.parent / "reference.jsonl"
-    reference = read_run(beside) if path.name.startswith(RECORD) and beside.exists() else None
-    baselines = MergeBase(config, merge_base(config.root, None)).shown(run, None, reference)
+    refuse_paths(path, run)
+    baselines = MergeBase(config, merge_base(config.root, None)).shown(run, None, reference_of(path))
     return open_labelling(run, baselines, config, metric=metric, sample=sample, seed=seed)
 
 

@@ -32,12 +32,10 @@ def rejudge(
 
 def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None = None, rules: Rules = list) -> Outcome:
     """The outcome of the record that was read from `path`. Raises EvalHarnessError."""
-    _refuse_paths(path, record)
+    refuse_paths(path, record)
     restore_interrupted(base.config.root)
     name, config = record.header.suite, base.config
-    sibling = path.parent / _REFERENCE
-    reference = read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
-    against = record.header.against
+    reference, against = reference_of(path), record.header.against
     command, suite = f"pytest --llm-suite={name} --llm-accept", _suite(name, config)
     verdicts = base.decide(
         record,
@@ -70,7 +68,13 @@ def _suite(name: str, config: Config) -> Suite | None:
         return None
 
 
-def _refuse_paths(path: Path, run: Run) -> None:
+def reference_of(path: Path) -> Run | None:
+    """The run of the other version, which is stored next to a run record; None without one. Raises StoreError."""
+    sibling = path.parent / _REFERENCE
+    return read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
+
+
+def refuse_paths(path: Path, run: Run) -> None:
     """Raise StoreError for a name that is a path: the record is untrusted, and its names become file names."""
     for name in (run.header.suite, *(part for pair in pairs_of(run) for part in pair)):
         if not is_name(name):

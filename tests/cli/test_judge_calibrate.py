@@ -305,3 +305,12 @@ def test_another_suites_run_is_refused(project: Project) -> None:
     done = project.command("judge", "calibrate", "demo", "--run", str(path))
     assert done.exit_code == 1
     assert "expected a run of the suite 'demo', got one of 'other'" in done.stderr
+
+
+def test_a_record_whose_names_are_paths_is_refused(project: Project) -> None:
+    """The record is untrusted, and the names of its models become file names."""
+    path = project.root / "reports/demo/run.jsonl"
+    path.write_text(path.read_text().replace('"scripted"', '"../scripted"'))
+    done = project.command("judge", "calibrate", "demo", "--no-ask")
+    assert done.exit_code == 1
+    assert "expected the name of a suite, model or prompt, got '../scripted'" in " ".join(done.stderr.split())
