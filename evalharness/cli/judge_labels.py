@@ -184,7 +184,7 @@ def import_into(
         if not is_name(suite):
             raise StoreError(f"{file}:1: expected the name of a suite, got {suite[:60]!r}")
         for path in (*records, record_in(root / "reports" / suite)):
-            if path.is_file() and next(stored_lines(path))[1].get("id") == run:
+            if path.is_file() and next(stored_lines(path), (1, {}))[1].get("id") == run:
                 return opened(config, suite, path, metric="", sample=1, seed="")
         raise StoreError(f"{file}:1: unknown run '{run}': pass its record with --run")
 

@@ -99,6 +99,17 @@ def test_an_older_run(project: Project) -> None:
     assert project.command("labels", "import", file, "--run", str(project.root / "old.jsonl")).exit_code == 0
 
 
+def test_an_empty_record(project: Project) -> None:
+    """A record without a line is none of the labelled run; the others are still read."""
+    project.write("empty.jsonl", "")
+    arguments = ("labels", "import", write(project, exported(project)), "--run", str(project.root / "empty.jsonl"))
+    assert project.command(*arguments).exit_code == 0  # the latest run is the labelled one
+    (project.root / "reports/demo/run.jsonl").write_text("")
+    done = project.command(*arguments)
+    assert done.exit_code == 1
+    assert "pass its record with --run" in done.stderr
+
+
 def changed(place: str, value: object) -> Callable[[list[dict[str, Any]]], object]:
     """A change of the last label."""
     return lambda lines: (lines[-1]["of"] if place != "choice" and place != "metric" else lines[-1]).update(
