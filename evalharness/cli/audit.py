@@ -37,9 +37,9 @@ from evalharness.suites.load import suite_names
 def audit(root: Path, suites: tuple[str, ...], start: str, form: str) -> None:
     """List what was accepted in SUITES, by whom, when and why, and with which relaxed criteria.
 
-    Also lists the judges that were calibrated with their error, and the people who labelled answers. Reads
-    golden/HISTORY.jsonl and golden/labels/. With a commit, entries count that its files do not have, and removed ones
-    are reported; a date counts by the time in each entry.
+    Also lists the calibrated judges with their error, and the people who labelled answers. Reads golden/HISTORY.jsonl
+    and golden/labels/. With --since COMMIT, lists the entries that the files of the commit do not have, and reports
+    removed ones. With --since DATE, lists the entries by the time that each of them states.
 
     Exit status: 0 shown, 1 a line is damaged or removed, an unknown suite, or git failed, 2 usage.
     """

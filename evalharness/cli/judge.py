@@ -29,7 +29,12 @@ Examples:
 @click.argument("suite", shell_complete=complete_suite)
 @click.option("--metric", default="", metavar="NAME", help="Calibrate this judge. Default: all judges of the suite.")
 @click.option(
-    "--sample", default=40, show_default=True, type=click.IntRange(min=1), help="Draw the answers to so many cases."
+    "--sample",
+    default=40,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Draw the answers to at most N cases.",
 )
 @click.option("--seed", default="", metavar="TEXT", help="Set the seed of the draw. Default: from the accepted runs.")
 @click.option("--by", default="", metavar="NAME", help="Set the name of the person. Default: that of git.")

@@ -41,7 +41,7 @@ def key_by_key() -> Iterator[Mode]:
 def typed_at(lines: Callable[[Size], Iterable[str]], message: str, bottom: str) -> list[str]:
     """Show lines, a message and the keys, and return the typed keys.
 
-    None if the terminal was resized, so that the caller shows the screen again.
+    The list is empty if the terminal was resized, so that the caller shows the screen again.
     """
     try:
         with _noticing_size():

@@ -11,7 +11,7 @@ _BOTTOM = "s skip  b back  m more  q stop  ? help"
 _HELP = """\
 The keys in brackets are the choices. Each label is saved immediately.
 
-s  skip the answer (or right arrow); the next call has it again
+s  skip the answer (or right arrow); the next calibration asks again
 b  go back, to change a label (or left arrow)
 m  show all of the texts, or as much as fits
 q  stop labelling, and let the judge judge what is labelled

@@ -32,7 +32,7 @@ Examples:
     shell_complete=complete_destination,
     help="Publish to [tool.evalharness.publish.NAME] of pyproject.toml; repeatable.",
 )
-@click.option("--always", is_flag=True, help="Publish a run that passes too, where the configuration sends failures.")
+@click.option("--always", is_flag=True, help="Publish runs that pass too, whatever the configuration says.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a destination does not take a run.")
 @click.option(
     "--baseline",
@@ -52,8 +52,8 @@ def publish(
 ) -> None:
     """Decide RUNS again, as `evalharness gate` does, and send the verdicts to the destinations.
 
-    RUNS are run records, or folders that hold one. A destination that does not take a run within 10 seconds is a
-    warning.
+    RUNS are run records, or folders that hold one. All destinations together have 10 seconds. A run that a destination
+    refuses, or does not take in time, is a warning.
 
     Exit status: 0 published, whatever the verdict, also with a warning; 1 a run or the configuration cannot be read,
     or with --strict a warning; 2 usage.
