@@ -120,27 +120,21 @@ def _current(metric: Metric, run: Run, suite: Suite) -> Iterator[tuple[Sample, R
 
 def _add(found: KnownAnswers, metric: Metric, place: Place, mine: KnownAnswer, theirs: Sequence[KnownAnswer]) -> None:
     """Add the answers of a place that people can be shown, or the reason why they cannot."""
-    _add_one(found.new, found.left_out, metric, place, mine, "")
-    for one in theirs[-1:]:
-        _add_one(found.accepted, found.left_out, metric, place, one, _lost(metric, mine))
-
-
-def _add_one(
-    side: dict[Place, KnownAnswer],
-    left_out: dict[str, int],
-    metric: Metric,
-    place: Place,
-    one: KnownAnswer,
-    reason: str,
-) -> None:
-    try:
-        if not reason:
-            label_question(metric, one)
+    accepted = ((found.accepted, one, _lost(metric, mine)) for one in theirs[-1:])
+    for side, one, lost in ((found.new, mine, ""), *accepted):
+        if reason := lost or _unanswerable(metric, one):
+            found.left_out[reason] = found.left_out.get(reason, 0) + 1
+        else:
             side[place] = one
-            return
+
+
+def _unanswerable(metric: Metric, answer: KnownAnswer) -> str:
+    """Why people cannot be asked about an answer; empty if they can."""
+    try:
+        label_question(metric, answer)
     except MetricError as error:
-        reason = str(error)
-    left_out[reason] = left_out.get(reason, 0) + 1
+        return str(error)
+    return ""
 
 
 def _lost(metric: Metric, new: KnownAnswer) -> str:

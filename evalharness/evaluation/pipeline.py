@@ -71,7 +71,7 @@ class _Task:
     def finish(self, sample: Sample) -> None:
         """Set the sample, with the effort of its requests. Later calls do nothing."""
         own = self.exchange or Exchange(self.request)
-        replies = self._replies() if self.rounds else []
+        replies = self._replies()
         sample = replace(
             sample,
             cost_usd=own.cost_usd,
@@ -275,7 +275,7 @@ class Pipeline:
     def _finish(self, task: _Task, sample: Sample) -> None:
         self._unfinished.discard(task)
         self._finished += 1
-        self.sent[task.scorer] += task.sent_for_metrics if task.rounds else 0
+        self.sent[task.scorer] += task.sent_for_metrics
         task.finish(sample)
 
 

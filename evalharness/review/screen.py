@@ -47,13 +47,14 @@ def screen(one: ChangedAnswer, place: str, decision: Decision, size: Size, *, wh
     blocks = [(label, wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
     fails = [one_line(f"- the answer {problem}", size.width) for problem in one.sample.failed_checks]
     del fails[_MAX_FAILS:]
-    heights = shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails) - len(_opinions(one)))
+    opinions = _opinions(one)
+    heights = shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails) - len(opinions))
     title = one_line(f"{place} · {one.key.case} · {one.key.model}, {one.key.prompt}", size.width)
     lines = [click.style(title, bold=True), ""]
     for (label, found), share in zip(blocks, heights, strict=True):
         lines += _block(label, found, len(found) if whole else share)
     lines += [click.style(line, fg="red") for line in fails]
-    for label, line in (("scores", _scores(one)), *_opinions(one), ("decision", _decided(decision))):
+    for label, line in (("scores", _scores(one)), *opinions, ("decision", _decided(decision))):
         lines.append(f"{label:<{_LABEL}}  {one_line(line, size.width - _LABEL - 2)}")
     return lines
 
