@@ -228,7 +228,7 @@ class EvalPlugin:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict of each suite."""
         for outcome in self._outcomes:
-            lines = summary_lines(outcome, width=terminalreporter._tw.fullwidth - 1)
+            lines = summary_lines(outcome, width=self._config.get_terminal_writer().fullwidth - 1)
             print_section(terminalreporter, f"llm {outcome.run.header.suite}", list(lines))
 
 
