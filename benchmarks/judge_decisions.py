@@ -89,15 +89,15 @@ def variants(asked: Sequence[Request]) -> Iterator[tuple[str, Sequence[Request]]
         yield f"subset {seed + 1}", shuffled[: len(asked) // (seed + 2)]
 
 
-def measure(open_model: Callable[[], GgufProvider], count: int) -> Counts:
-    """Ask a model everything."""
+def measure(open_model: Callable[[], GgufProvider], open_again: Callable[[], GgufProvider], count: int) -> Counts:
+    """Send everything to a model, and all requests once more to a new process with it."""
     asked, counts = questions(count), Counts(count)
     with closing(open_model()) as provider:
         whole = decided(provider, asked, counts)
         for name, requests in variants(asked):
             if not decided(provider, requests, counts).items() <= whole.items():
                 counts.problems.append(name)
-    with closing(open_model()) as provider:
+    with closing(open_again()) as provider:
         if decided(provider, asked, counts) != whole:
             counts.problems.append("restart")
     return counts
@@ -120,7 +120,8 @@ def main(count: int, names: Sequence[str]) -> int:
             print(f"{name}: not measured, {path} is missing")
             continue
         started = time.monotonic()
-        found = measure(partial(GgufProvider, path, config=Config(root=HERE), **options), count)
+        opened = partial(GgufProvider, path, config=Config(root=HERE), **options)
+        found = measure(opened, opened, count)
         print(line(name, found, time.monotonic() - started), flush=True)
         failed = failed or bool(found.problems or found.form_errors)
     return int(failed)
