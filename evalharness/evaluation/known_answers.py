@@ -26,6 +26,7 @@ from evalharness.records import (
 from evalharness.records.answer_label import Labelled
 from evalharness.scoring.metrics import Metric
 from evalharness.scoring.metrics.base import LabelQuestion, SampleView
+from evalharness.scoring.scorer import Answered
 from evalharness.store.origins import text_digest
 
 _NO_USAGE, _NO_TIMING, _NO_PARAMS = Usage(0, 0), Timing(0.0), Params()
@@ -48,10 +49,7 @@ class KnownAnswer:
     @property
     def view(self) -> SampleView:
         """What a metric may know of it."""
-        case = self.case
-        view = SampleView(
-            self.response, case.golden, self.request.messages, case.vars, case.tags, questions=case.questions
-        )
+        view = Answered(self.case, self.request, self.response).view
         return view if self.accepted is None else replace(view, accepted=self.accepted)
 
     def with_text(self, text: str) -> KnownAnswer:

@@ -71,10 +71,7 @@ def _stored(today: Answered, text: str) -> Answered:
 
 def _missing(metric: Metric, today: Answered) -> str:
     """What the metric reads of an answer of today and a baseline does not keep of an accepted one."""
-    case, request = today.case, today.request
-    assert today.response
     assert metric.beyond
-    if request.dialogue or request.user:
+    if today.request.dialogue or today.request.user:
         return "conversation"
-    view = SampleView(today.response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
-    return ", ".join(metric.beyond(view)).replace("_", " ")
+    return ", ".join(metric.beyond(today.view)).replace("_", " ")

@@ -34,6 +34,13 @@ class Answered:
     replies: tuple[Replies, ...] | None = None
     """For each metric the responses to its requests; None where no metric sends any."""
 
+    @property
+    def view(self) -> SampleView:
+        """What a metric may know of an answer with a response."""
+        assert self.response is not None
+        case, messages = self.case, self.request.messages
+        return SampleView(self.response, case.golden, messages, case.vars, case.tags, questions=case.questions)
+
     def sample(self) -> Sample:
         """Return the sample without scores and checks."""
         return Sample(
@@ -83,8 +90,7 @@ class Scorer:
         Those of the first round before there are `replies`, else those that follow them. Each request carries the case
         and the prompt of the sample.
         """
-        assert answered.response is not None
-        view = self._view(answered.case, answered.request, answered.response)
+        view = self._view(answered)
         replies = answered.replies or [None] * len(self._metrics)
         mine = zip(self._metrics, replies, strict=True)
         return [next_requests(metric, view, reply, answered.request) for metric, reply in mine]
@@ -94,7 +100,7 @@ class Scorer:
 
         `long_texts`: scores long texts. None: this thread does.
         """
-        views = [None if one.response is None else self._view(one.case, one.request, one.response) for one in answered]
+        views = [self._view(one) if one.response else None for one in answered]
         known = [(one, view) for one, view in zip(answered, views, strict=True) if view is not None]
         scored = iter(self._scored([one for one, _ in known], [view for _, view in known], long_texts))
         return [
@@ -109,10 +115,10 @@ class Scorer:
                 metric.close()
         self.assertions.close()
 
-    def _view(self, case: Case, request: Request, response: Response) -> SampleView:
-        accepted = self._accepted.get((request.key.model, request.key.prompt, request.key.case))
-        known = response, case.golden, request.messages, case.vars, case.tags
-        return SampleView(*known, questions=case.questions, accepted=accepted)
+    def _view(self, answered: Answered) -> SampleView:
+        key = answered.request.key
+        accepted = self._accepted.get((key.model, key.prompt, key.case))
+        return answered.view if accepted is None else replace(answered.view, accepted=accepted)
 
     def _scored(
         self, answered: Sequence[Answered], views: Sequence[SampleView], long_texts: LongTexts | None
