@@ -50,11 +50,7 @@ function difference(row) {
   return el("section.part", {}, el("h3", {}, "Difference from "), choices.length > 1 ? box : small(choices[0][0]), place);
 }
 
-const flatName = (row) => {
-  const { source, model, prompt } = data.columns[row.column];
-  const repeat = view.repeats ? ` #${row.repeat + 1}` : "";
-  return [source, model, prompt].filter(Boolean).map(flat).join(" · ") + repeat;
-};
+const flatName = (row) => `${columnTitle(row.column)}${view.repeats ? ` #${row.repeat + 1}` : ""}`;
 
 function siblings(row) {
   const others = view.ofCase.get(row.case).filter((other) => other !== row);

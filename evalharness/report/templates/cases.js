@@ -85,6 +85,10 @@ function flags(row) {
   ];
 }
 
+const columnTitle = (index) => {
+  const { source, model, prompt } = data.columns[index];
+  return [source, model, prompt].filter(Boolean).map(flat).join(" · ");
+};
 const columnName = (index) => {
   const { source, model, prompt } = data.columns[index];
   return [source ? [bdi(source), muted(" · ")] : [], pair(model, prompt)];

@@ -32,8 +32,8 @@ function matrixRow(ofCase) {
   const tags = first.tags.map((tag) => el("span.tag", {}, bdi(text(tag))));
   const golden = first.golden.length ? el("div.golden.small", {}, clamped(`Golden: ${text(first.golden[0])}`)) : null;
   const head = el("th", { scope: "row" }, opener(first, bdi(text(first.case))), questionOf(first), golden, tags.length ? el("div.tags", {}, tags) : null);
-  const best = chosen().map((metric) => Math.max(...groups.map((group) => groupMean(group, metric) ?? -Infinity)));
-  return build(node, {}, [head, groups.map((group, index) => matrixCell(group, columns[index], groups[0], best, opener))]);
+  const leading = chosen().map((metric) => leadingMean(groups, metric));
+  return build(node, {}, [head, groups.map((group, index) => matrixCell(group, columns[index], groups[0], leading, opener))]);
 }
 
 // One detail row below the case: that of the pressed button.
@@ -48,20 +48,23 @@ function openInRow(row, node, button) {
 
 const groupMean = (group, metric) => mean(group.map((row) => score(row, metric)));
 
-function matrixCell(group, column, firstGroup, best, opener) {
+// The highest mean of a row; null where none is lower, so that nothing leads.
+function leadingMean(groups, metric) {
+  const means = groups.map((group) => groupMean(group, metric) ?? Infinity), best = Math.max(...means.filter(Number.isFinite));
+  return best > Math.min(...means) ? best : null;
+}
+
+function matrixCell(group, column, firstGroup, leading, opener) {
   const row = group.find(({ answer }) => answer !== null) ?? group[0], title = columnTitle(column);
   if (!row) return cell("answer", title, muted("–"));
   const scored = chosen().map((metric, index) => {
     const value = groupMean(group, metric);
     if (!known(value)) return null;
-    const leads = several && value === best[index] && best[index] > Math.min(...shownColumns().map((one) => groupMean(view.ofCase.get(row.case).filter((other) => other.column === one), metric) ?? Infinity));
-    return el(leads ? "span.best" : "span", {}, `${flat(data.metrics[metric])} ${score100(value)}`);
+    return el(several && value === leading[index] ? "span.best" : "span", {}, `${flat(data.metrics[metric])} ${score100(value)}`);
   }).filter(known);
   const answer = row.answer === null ? muted("No answer.") : marked(row, firstGroup === group ? null : firstGroup[0]);
   return cell("answer", title, answer, el("div.facts", {}, opener(row, scored.length ? scored : "Details"), repeats(group), flags(row)));
 }
-
-const columnTitle = (column) => [data.columns[column].source, data.columns[column].model, data.columns[column].prompt].filter(Boolean).map(flat).join(" · ");
 
 // The answer, with the words marked that the first column does not have, where most words are the same.
 function marked(row, first) {

@@ -84,7 +84,7 @@ function scatter(price, metric) {
   const front = points.filter((one) => !points.some((other) => other !== one && other.x <= one.x && other.y >= one.y && (other.x < one.x || other.y > one.y)))
     .sort((a, b) => a.x - b.x);
   const path = front.map(({ x, y }, index) => `${index ? "L" : "M"}${right(x)} ${up(y)}`).join("");
-  const about = points.map(({ column, x, y }) => `${flatLabel(column)}: ${mean100(y)} at ${fixed(x, 3)}`).join("; ");
+  const about = points.map(({ number, x, y }) => `${columnTitle(number - 1)}: ${mean100(y)} at ${fixed(x, 3)}`).join("; ");
   return el("figure", {}, svg("svg", { class: "map", viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": about },
     line("zero", edge, wide, high - edge, high - edge), line("zero", edge, edge, 0, high - edge), front.length > 1 ? svg("path", { class: "front", d: path }) : null, points.map(dot),
     words(edge, high - edge + 18, "middle", "0"), words(right(most / 1.1), high - edge + 18, "middle", fixed(most / 1.1, most < 1 ? 4 : 2)),
@@ -113,7 +113,7 @@ function multiple(one, metric) {
     const value = means[metric], width = Math.max(0, Math.min(100, value ?? 0));
     return el("li", {}, svg("svg", { class: "bar", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
       svg("rect", { class: "track", width: 100, height: 6 }), svg("rect", { width, height: 6 })),
-      el("span.value", {}, mean100(value)), el("span.unseen", {}, flatLabel(data.columns[index])));
+      el("span.value", {}, mean100(value)), el("span.unseen", {}, columnTitle(index)));
   });
   return el("div", {}, el("h4", {}, bdi(one.tag), muted(` ${plural(one.cases, "case")}`)), el("ol", {}, bars));
 }

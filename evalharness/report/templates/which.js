@@ -1,7 +1,6 @@
 // Which one: the means of each model and prompt, the best marked, with what they cost.
 
 const label = (column) => [column.source ? [bdi(column.source), muted(" · ")] : [], pair(column.model, column.prompt)];
-const flatLabel = (column) => [column.source, column.model, column.prompt].filter(Boolean).map(flat).join(" · ");
 
 // The change of a mean as its gate measured it: over the cases of both sides.
 function change(group, metric) {
