@@ -1,51 +1,9 @@
-"use strict";
-// Untrusted text becomes text nodes, never markup; attributes take fixed words and numbers only.
+// The accepted runs over time: a chart for each measure. The page's data is made by `_page_data` in history.py.
 
-/** @typedef {Node | string | null | Child[]} Child */
-/** @typedef {Record<string, string | number>} Attributes */
-/** @type {any} The page's data, made by `_page_data` in history.py. */
-const data = JSON.parse(document.getElementById("data").textContent);
-/** @type {(id: string) => any} */
-const at = (id) => document.getElementById(id);
-
-// Invisible characters and those that move text are shown by number.
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
-const numberOf = (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 const MAX = 200;
-const shown = (value) => {
-  const short = value.length > MAX ? `${value.slice(0, MAX)}…` : value;
-  return short.replace(HIDDEN, numberOf);
-};
-
-/**
- * @template {Element} E
- * @param {E} node
- * @param {Attributes} attributes
- * @param {Child[]} children
- */
-function build(node, attributes, children) {
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
-  node.append(.../** @type {any[]} */ (children).flat(Infinity).filter((child) => child !== null));
-  return node;
-}
-/**
- * @param {string} tag
- * @param {Attributes} attributes
- * @param {Child[]} children
- * @returns {any} The element, of the type of its tag.
- */
-function el(tag, attributes = {}, ...children) {
-  const [name, ...classes] = tag.split(".");
-  const node = document.createElement(name);
-  if (classes.length) node.className = classes.join(" ");
-  return build(node, attributes, children);
-}
-/** @type {(tag: string, attributes?: Attributes, ...children: Child[]) => Element} */
-const svg = (tag, attributes = {}, ...children) =>
-  build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const bdi = (value) => el("bdi", {}, shown(value));
-const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
-const day = (time) => shown(time).slice(0, 10);
+const brief = (value) => flat(value.length > MAX ? `${value.slice(0, MAX)}…` : value);
+const named = (value) => el("bdi", {}, brief(value));
+const day = (time) => brief(time).slice(0, 10);
 
 // --- a chart: the runs at even distances, with a scale, dates, and the changes of level ---
 
@@ -104,7 +62,7 @@ function drawing(series, scale, selected) {
 // The chart is a slider over the runs: pointing at a run, or the arrow keys, show its commit and reason below.
 function chart(series) {
   const last = series.points.length - 1, note = el(series.points.some((point) => point.subject || point.because) ? "p.run.roomy" : "p.run", {});
-  const node = el("div.trend", { tabindex: 0, role: "slider", "aria-label": `${shown(series.measure)}, runs old to new`,
+  const node = el("div.trend", { tabindex: 0, role: "slider", "aria-label": `${brief(series.measure)}, runs old to new`,
     "aria-valuemin": 1, "aria-valuemax": last + 1 });
   let selected = last, scale = scaleOf(series, 720); // until the page has a width
   const draw = () => node.replaceChildren(drawing(series, scale, selected));
@@ -128,27 +86,27 @@ function chart(series) {
   return [node, note];
 }
 
-const about = (point) => [point.subject, point.because && `Accepted because: ${point.because}`].filter(Boolean).map(shown);
+const about = (point) => [point.subject, point.because && `Accepted because: ${point.because}`].filter(Boolean).map(brief);
 const textOf = (point) => [point.shown, place(point), ...about(point)].join(". ");
 const noteOf = (point) => [el("span.strong", {}, point.shown), ` ${place(point)}`, ...about(point).map((text) => el("bdi.line", {}, text))];
 
 // --- the words about a chart ---
 
 function explained(series, mark) {
-  const commit = mark.commit ? [" Commit ", el("code", {}, shown(mark.commit)), mark.subject ? [": ", el("q", {}, bdi(mark.subject))] : null, "."] : null;
-  return el("li", {}, el(`span.strong.${mark.worse ? "bad" : "good"}`, {}, bdi(series.measure), ` ${mark.move}`), ` ${shown(mark.details)}.`, commit,
-    mark.because ? [" Accepted because: ", bdi(mark.because), "."] : null,
+  const commit = mark.commit ? [" Commit ", el("code", {}, brief(mark.commit)), mark.subject ? [": ", el("q", {}, named(mark.subject))] : null, "."] : null;
+  return el("li", {}, el(`span.strong.${mark.worse ? "bad" : "good"}`, {}, named(series.measure), ` ${mark.move}`), ` ${brief(mark.details)}.`, commit,
+    mark.because ? [" Accepted because: ", named(mark.because), "."] : null,
     mark.request_changed ? " The model, the prompt or its parameters changed in the same run." : null,
-    mark.commits ? el("div.muted", {}, "All commits between: ", el("code", {}, shown(mark.commits))) : null);
+    mark.commits ? el("div.muted", {}, "All commits between: ", el("code", {}, brief(mark.commits))) : null);
 }
 
 function runs(series) {
-  const cells = (point) => [el("td.num", {}, point.shown), el("td", {}, place(point)), el("td", {}, bdi(point.subject)),
-    el("td", {}, bdi(point.because)), el("td", {}, bdi(point.run))];
+  const cells = (point) => [el("td.num", {}, point.shown), el("td", {}, place(point)), el("td", {}, named(point.subject)),
+    el("td", {}, named(point.because)), el("td", {}, named(point.run))];
   const heads = [["Value", "num"], ["From"], ["Commit"], ["Accepted because"], ["Run"]];
   const head = heads.map(([label, kind]) => el(kind ? `th.${kind}` : "th", { scope: "col" }, label));
   return el("details", {}, el("summary", {}, series.points.length > 1 ? `All ${plural(series.points.length, "run")}` : "The run"),
-    el("div.scroll", { tabindex: 0, role: "region", "aria-label": `The runs of ${shown(series.measure)}` },
+    el("div.scroll", { tabindex: 0, role: "region", "aria-label": `The runs of ${brief(series.measure)}` },
       el("table", {}, el("caption.unseen", {}, "The runs, new to old"), el("thead", {}, el("tr", {}, head)),
         el("tbody", {}, series.points.map((point) => el("tr", {}, cells(point))).reverse()))));
 }
@@ -156,14 +114,14 @@ function runs(series) {
 function measure(series) {
   const [first, last] = [series.points[0], series.points.at(-1)];
   const few = series.can_tell ? null : el("p.muted.small", {}, "Too few different runs to detect a change.");
-  const out = series.left_out ? el("p.muted.small", {}, `Left out: ${shown(series.left_out)}.`) : null;
-  return el("section.measure", {}, el("h3", {}, bdi(series.measure), el("span.muted", {}, ` ${plural(series.cases, "case")}`)),
+  const out = series.left_out ? el("p.muted.small", {}, `Left out: ${brief(series.left_out)}.`) : null;
+  return el("section.measure", {}, el("h3", {}, named(series.measure), el("span.muted", {}, ` ${plural(series.cases, "case")}`)),
     el("p.ends", {}, `${first.shown} → ${last.shown}${last.accepted ? "" : "*"} `, el("span.muted", {}, series.change)),
     chart(series), series.marks.length ? el("ol.marks", {}, series.marks.map((mark) => explained(series, mark))) : null, few, out, runs(series));
 }
 
 function group(all) {
-  const title = [bdi(all[0].model), el("span.muted", {}, " · "), bdi(all[0].prompt)];
+  const title = [named(all[0].model), el("span.muted", {}, " · "), named(all[0].prompt)];
   return el("section", {}, el("h2", {}, title), el("div.measures", {}, all.map(measure)));
 }
 
@@ -172,10 +130,10 @@ for (const series of data.series) {
   const key = JSON.stringify([series.model, series.prompt]);
   groups.set(key, [...(groups.get(key) ?? []), series]);
 }
-document.title = `History of ${shown(data.suite)} – evalharness`;
-at("suite").append(bdi(data.suite));
+document.title = `History of ${brief(data.suite)} – evalharness`;
+at("suite").append(named(data.suite));
 at("extent").append(`${plural(data.runs, "accepted run")} from ${plural(data.commits, "commit")}`);
-at("notes").append(...data.notes.map((note) => el("li", {}, shown(note))));
+at("notes").append(...data.notes.map((note) => el("li", {}, brief(note))));
 at("groups").append(...[...groups.values()].map(group));
 const newest = data.series.some((series) => !series.points.at(-1).accepted);
 at("legend").append("A dashed line is a change of level; at most 1 in 100 series without a real change gets one. Each series covers the cases that all its runs have.",
