@@ -46,6 +46,7 @@ from evalharness.store import RunWriter
 from evalharness.store.files import delete_leftovers
 from evalharness.store.folders import folder_of
 from evalharness.store.runs import PART, RECORD, read_run
+from evalharness.store.stored_samples import so_far
 from evalharness.suites import load_suite
 
 _log = get_logger(__name__)
@@ -79,7 +80,8 @@ class Evaluation:
         self._accept_command = accept_command(name, self.options)
         self.header = replace(self.plan.header(resources.environment), max_stages=self._stages(), against=against)
         self.selected: list[SampleKey] = []
-        self.samples: list[Sample] = []
+        self.samples: Sequence[Sample] = ()
+        """The samples so far, in the order of the record."""
         self.stability: list[Stability] = []
         self.judged_again: list[JudgedAgain] = []
         self.screened: list[Verdict] = []
@@ -103,7 +105,6 @@ class Evaluation:
     def add(self, sample: Sample) -> None:
         """Append a sample to the record. Raises StoreError."""
         self._record().append(sample)
-        self.samples.append(sample)
 
     def decide(self, *, screening: bool = False) -> list[Verdict]:
         """The verdicts on the samples so far; none for a stopped run. While `screening`, no gate fails yet."""
@@ -129,8 +130,8 @@ class Evaluation:
     @property
     def run(self) -> Run:
         """The samples so far, with the header of the record."""
-        samples, selected, stability = tuple(self.samples), tuple(self.selected), tuple(self.stability)
-        judged = tuple(self.judged_again)
+        selected, stability, judged = tuple(self.selected), tuple(self.stability), tuple(self.judged_again)
+        samples = so_far(self.samples)
         return Run(self.header, samples, selected, self._stopped, self.speed.calibration_s, stability, judged)
 
     @property
@@ -220,8 +221,8 @@ class Evaluation:
 
     def _close(self) -> None:
         self._record().end(self.run)
-        if self._stopped:  # an interrupt may fall between a sample's line and the list: the record decides
-            self.samples = list(read_run(self.folder / RECORD).samples)
+        if self._stopped:  # an interrupt may fall between a sample's line and its place: the record decides
+            self.samples = read_run(self.folder / RECORD).samples
         if self.requests.reference is not None:
             self.requests.reference.end(stopped=self._stopped)
 
@@ -229,6 +230,7 @@ class Evaluation:
         if self._writer is None:
             self.resources.lock(self.name)
             self._writer = RunWriter(self.folder / RECORD, self.header, self.resources.config.root)
+            self.samples = self._writer.samples
         return self._writer
 
 

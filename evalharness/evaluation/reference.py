@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.evaluation.resources import Resources
 from evalharness.providers import Provider
 from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey
+from evalharness.records.marks import marked_keys
 from evalharness.store import Commit, RunWriter
+from evalharness.store.stored_samples import so_far
 from evalharness.suites import another_sample, load_suite
 
 
@@ -22,8 +24,9 @@ class ReferenceRun:
     header: RunHeader
     path: Path
     """The record of its samples."""
-    samples: list[Sample] = field(default_factory=list)
     writer: RunWriter | None = None
+    is_open: bool = True
+    """Whether the record has no end yet."""
     own_code: frozenset[str] = frozenset()
     """The models that answer with the project's code at the commit."""
 
@@ -41,19 +44,22 @@ class ReferenceRun:
         if self.writer is None:
             self.writer = RunWriter(self.path, self.header, self.plan.config.root)
         self.writer.append(sample)
-        self.samples.append(sample)
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """The samples so far."""
+        return so_far(self.writer.samples) if self.writer else ()
 
     def run(self, *, stopped: bool) -> Run | None:
         """The samples so far; None without any."""
-        if not self.samples:
-            return None
-        return Run(self.header, tuple(self.samples), tuple(sample.key for sample in self.samples), stopped)
+        samples = self.samples
+        return Run(self.header, samples, tuple(marked_keys(samples)), stopped) if samples else None
 
     def end(self, *, stopped: bool) -> None:
         """Close the record."""
-        if self.writer is not None and (run := self.run(stopped=stopped)) is not None:
+        if self.writer is not None and self.is_open and (run := self.run(stopped=stopped)) is not None:
             self.writer.end(run)
-            self.writer = None
+            self.is_open = False
 
 
 def open_reference_run(commit: Commit, plan: Plan, folder: Path, resources: Resources) -> ReferenceRun:

@@ -14,7 +14,8 @@ from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import END, USER, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
 from evalharness.records.judged_again import AnswerScore, JudgedAgain
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
-from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
+from evalharness.records.run import Run, RunHeader, Stability
+from evalharness.records.sample import TIMINGS, Sample, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
 from evalharness.records.suite import (
     ASSERTIONS,

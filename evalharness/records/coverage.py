@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evalharness.records.run import Run, Sample
+from evalharness.records.run import Run
+from evalharness.records.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from evalharness.errors import StoreError
 from evalharness.records.answer_label import JudgeFacts
-from evalharness.records.run import Sample
+from evalharness.records.sample import Sample
 
 ChangeUnit = Literal["points", "percent"]
 """Unit of a change: points of a score (0 to 100), where minus is worse, or percent, where plus is dearer or slower."""

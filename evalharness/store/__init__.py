@@ -6,7 +6,8 @@ from evalharness.store.commit import Commit
 from evalharness.store.environment import environment, machine_class, work_s
 from evalharness.store.files import write_below, write_whole
 from evalharness.store.git import commit_at, merge_base
-from evalharness.store.runs import RunWriter, canonical_run, read_run, sample_from_json, sample_to_json
+from evalharness.store.runs import RunWriter, canonical_run, read_run
+from evalharness.store.sample_lines import sample_from_json, sample_to_json
 
 __all__ = [
     "Commit",

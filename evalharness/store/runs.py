@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,17 +22,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
 from evalharness.records import JudgedAgain, Run, RunHeader, Sample, SampleKey, Stability
+from evalharness.records.marks import marked_keys
 from evalharness.redaction import scrubbed
 from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
-from evalharness.store.recorded import canonical, drop_empty, without_empty
+from evalharness.store.recorded import canonical
+from evalharness.store.sample_lines import out_of_range, read_sample, sample_again, sample_to_json, written_sample
+from evalharness.store.stored_samples import SampleLog, so_far
 from evalharness.store.upgrade import (
     SCHEMA,
     SCHEMAS,
     planned_repeats,
     upgraded_header,
     upgraded_run_line,
-    with_context_records,
 )
 
 RECORD = "run.jsonl"
@@ -39,7 +42,7 @@ RECORD = "run.jsonl"
 PART = ".part"
 """Ends the name of a record that is not whole."""
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-_MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OF_THE_OCCASION = (
     "id",
     "started_at",
@@ -60,33 +63,7 @@ class _End:
     stability: tuple[Stability, ...] = ()
 
 
-_HEADER, _SAMPLE, _END = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapter(_End)
-_JUDGED = TypeAdapter(JudgedAgain)
-
-
-def sample_to_json(sample: Sample) -> dict[str, Any]:
-    """A sample as plain data."""
-    value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
-    for message in value["messages"]:
-        drop_empty(message)
-    if value["response"]:
-        value["response"] = without_empty(value["response"])
-    for name in ("metrics_cost_usd", "recorded_from", "violations", "not_applicable"):
-        if not value[name]:
-            del value[name]
-    for score in value["scores"]:
-        for name in ("explanation", "parts", "note", "question", "against"):
-            if not score[name]:
-                del score[name]
-    return value
-
-
-def sample_from_json(value: Any) -> Sample:
-    """A sample from plain data. Raises StoreError for invalid data."""
-    try:
-        return _SAMPLE.validate_python(value)
-    except ValidationError as error:
-        raise StoreError(f"not a sample: {error}") from None
+_HEADER, _END, _JUDGED = TypeAdapter(RunHeader), TypeAdapter(_End), TypeAdapter(JudgedAgain)
 
 
 class RunWriter:
@@ -98,6 +75,9 @@ class RunWriter:
 
     def __init__(self, path: Path, header: RunHeader, root: Path | None = None) -> None:
         self._path, self._part, self._root = path, path.with_name(path.name + PART), root
+        self.samples = SampleLog(self._opened, written_sample)
+        """The samples so far."""
+        self._size = 0
         with writing(path), folder_of(path, root) as folder:
             _refuse_folder(path, folder)
             with suppress(FileNotFoundError):  # of a killed run
@@ -107,7 +87,9 @@ class RunWriter:
 
     def append(self, sample: Sample) -> None:
         """Append a sample."""
+        start = self._size
         self._write({"sample": sample_to_json(sample)})
+        self.samples.append(sample, start, self._size)
 
     def end(self, run: Run) -> None:
         """Write the last lines, and give the file its name."""
@@ -118,17 +100,24 @@ class RunWriter:
 
     def _write(self, value: dict[str, Any], *, last: bool = False) -> None:
         line = json.dumps(scrubbed(value), ensure_ascii=False, allow_nan=False) + "\n"
+        data = line.encode("utf-8", LONE_SURROGATES)
         with writing(self._path), folder_of(self._part, self._root) as folder:
             # opened for each line: a session with a thousand suites has too many files to keep them open
             handle = os.open(self._part.name, _APPEND, dir_fd=folder)
             try:
-                write_all(handle, line.encode("utf-8", LONE_SURROGATES))
+                write_all(handle, data)
                 if last:
                     os.fsync(handle)
             finally:
                 os.close(handle)
             if last:
                 os.replace(self._part.name, self._path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._size += len(data)
+
+    def _opened(self) -> int:
+        """The record so far, open for reading."""
+        with writing(self._path), folder_of(self._part, self._root) as folder:
+            return os.open(self._part.name, _READ, dir_fd=folder)
 
 
 def _refuse_folder(path: Path, folder: int) -> None:
@@ -146,57 +135,38 @@ def record_in(folder: Path) -> Path:
 
 
 def read_run(path: Path) -> Run:
-    """The run of a record.
+    """The run of a record. The samples of a large one stay in the file.
 
     Raises StoreError with the line if it is damaged, cut off, or of an unknown version.
     """
-    lines = stored_lines(path)
-    number, first = next(lines, (1, {}))
+    lines = _placed_lines(path)
+    number, _, _, first = next(lines, (1, 0, 0, {}))
     if old := check_kind(path, first, "run") < SCHEMA:
         first = upgraded_header(first)
-    planned = planned_repeats(first)
+    planned = planned_repeats(first) if old else None
+    log = SampleLog(partial(open_regular, str(path), os.O_RDONLY), partial(sample_again, planned=planned))
     try:
         header = _HEADER.validate_python({key: value for key, value in first.items() if key not in ("schema", "kind")})
-        samples: list[Sample] = []
         judged: list[JudgedAgain] = []
         end: _End | None = None
-        for number, stored in lines:
-            line = upgraded_run_line(stored, planned) if old else stored
+        for number, start, until, stored in lines:
+            line = stored if planned is None else upgraded_run_line(stored, planned)
             if end or line.keys() not in ({"sample"}, {"judged_again"}, {"end"}):
                 raise StoreError(f"{path}:{number}: invalid run record: expected a sample, or one end line")
             if "sample" in line:
-                samples.append(_SAMPLE.validate_python(_readable(line["sample"])))
-                if problem := _out_of_range(samples[-1]):
+                sample = read_sample(line["sample"])
+                if problem := out_of_range(sample):
                     raise StoreError(f"{path}:{number}: invalid run record: {problem}")
+                log.append(sample, start, until)
             elif "judged_again" in line:
                 judged.append(_JUDGED.validate_python(line["judged_again"]))
             else:
                 end = _END.validate_python(line["end"])
     except ValidationError as error:
         raise StoreError(f"{path}:{number}: invalid run record: {error.errors()[0]['msg']}") from None
-    end = end or _End(tuple(sample.key for sample in samples), stopped=True)
-    return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability, tuple(judged))
-
-
-def _readable(sample: Any) -> Any:
-    """The sample with a record for each context of its response."""
-    response = sample.get("response") if isinstance(sample, dict) else None
-    has_contexts = isinstance(response, dict) and "contexts" in response
-    return {**sample, "response": with_context_records(response)} if has_contexts else sample
-
-
-def _out_of_range(sample: Sample) -> str:
-    """A message for a value that no run can produce; empty if there is none."""
-    if sample.response and (problem := sample.response.added_problem):
-        return problem
-    usage = sample.response.usage if sample.response else None
-    if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
-        return f"expected at most {_MOST_TOKENS:,} tokens"
-    scored = {score.metric for score in sample.scores}
-    if both := [one.metric for one in sample.not_applicable if one.metric in scored]:
-        return f"the metric {both[0]} has a score, and does not apply"
-    odd = [score.metric for score in sample.scores if not abs(score.value) <= _MOST_SCORE]
-    return f"expected a score of {odd[0]} within ±{_MOST_SCORE:,}" if odd else ""
+    samples = so_far(log)
+    end = end or _End(tuple(marked_keys(samples)), stopped=True)
+    return Run(header, samples, end.selected, end.stopped, end.calibration_s, end.stability, tuple(judged))
 
 
 def canonical_run(run: Run) -> bytes:
@@ -216,16 +186,25 @@ def canonical_run(run: Run) -> bytes:
 
 
 def stored_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines of a stored file with their numbers.
+    """The lines of a stored file with their numbers, one at a time.
 
     Raises StoreError for a file that is unreadable, cut off, or not JSON.
     """
+    return ((number, line) for number, _, _, line in _placed_lines(path))
+
+
+def _placed_lines(path: Path) -> Iterator[tuple[int, int, int, dict[str, Any]]]:
+    """The lines with their numbers, and the bytes of the file in which each starts and has ended."""
+    start = 0
     try:
-        with open(path, encoding="utf-8", opener=open_regular) as file:
-            text = file.read()
+        with open(path, "rb", opener=open_regular) as file:
+            for number, line in enumerate(file, start=1):  # splits at \n alone: texts may contain U+2028
+                if not line.endswith(b"\n"):
+                    raise StoreError(f"{path}:{number}: the last line is cut off")
+                yield number, start, start + len(line), parse_line(path, number, line[:-1].decode())
+                start += len(line)
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
-    yield from lines_of(path, text)
 
 
 def lines_of(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -20,9 +20,9 @@ from evalharness.records.application import MOST_CHARS, MOST_DEPTH, MOST_VALUES
 from evalharness.report.columns import columns_of
 from evalharness.report.rows import packed, rows_of
 from evalharness.scoring.scorer import Scorer
+from evalharness.store import RunWriter, read_run, sample_from_json, sample_to_json
 from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
 from evalharness.store.recordings import read_recording, write_recording
-from evalharness.store.runs import RunWriter, read_run, sample_from_json, sample_to_json
 from evalharness.testing import case, request, response, run
 
 FULL = replace(

@@ -1,0 +1,154 @@
+"""What a sample is, in bits: a report on the errors of a million samples reads only those with an error.
+
+The samples of a large run stay in its record on disk (`store/stored_samples.py`). Their marks, keys and metrics are in
+memory. The functions of this module take such samples, and any other sequence.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from enum import IntFlag, auto
+
+from evalharness.records.response import SampleKey
+from evalharness.records.sample import Sample
+
+
+class Mark(IntFlag):
+    """A property of a sample."""
+
+    NONE = 0
+    ANY = auto()
+    """Every sample has it."""
+    ANSWERED = auto()
+    """There is a response, scored by every metric that applies."""
+    RESPONDED = auto()
+    """There is a response."""
+    ERROR = auto()
+    FAILED = auto()
+    """A hard assertion does not hold."""
+    BROKEN = auto()
+    """Another assertion does not hold."""
+    INAPPLICABLE = auto()
+    """A metric does not apply."""
+    PLANNED = auto()
+    CONFIRM = auto()
+    RERUN = auto()
+    REPLAYED = auto()
+    """The response was generated in an earlier run."""
+    IMPORTED = auto()
+    """The response, or a reply to a metric, is from an imported recording."""
+    CUT = auto()
+    """The response ended at `max_tokens`."""
+    NOTED = auto()
+    """A score has a note."""
+    CALLS = auto()
+    """The response has tool calls."""
+    FILES = auto()
+    """A message has attachments."""
+    CLUSTERED = auto()
+    """The case belongs to a cluster."""
+
+
+_TESTS: Mapping[Mark, Callable[[Sample], object]] = {
+    Mark.ANY: lambda _: True,
+    Mark.ANSWERED: lambda one: one.answered,
+    Mark.RESPONDED: lambda one: one.response is not None,
+    Mark.ERROR: lambda one: one.error is not None,
+    Mark.FAILED: lambda one: one.failed_checks,
+    Mark.BROKEN: lambda one: one.failed_stable or one.violations,
+    Mark.INAPPLICABLE: lambda one: one.not_applicable,
+    Mark.PLANNED: lambda one: one.key.purpose == "planned",
+    Mark.CONFIRM: lambda one: one.key.purpose == "confirm",
+    Mark.RERUN: lambda one: one.key.purpose == "rerun",
+    Mark.REPLAYED: lambda one: one.recorded_at,
+    Mark.IMPORTED: lambda one: one.recorded_from,
+    Mark.CUT: lambda one: one.response is not None and one.response.finish_reason == "length",
+    Mark.NOTED: lambda one: any(score.note for score in one.scores),
+    Mark.CALLS: lambda one: one.response is not None and one.response.tool_calls,
+    Mark.FILES: lambda one: any(message.attachments for message in one.messages),
+    Mark.CLUSTERED: lambda one: one.cluster,
+}
+
+
+def marks_of(sample: Sample) -> int:
+    """The marks of a sample, as bits."""
+    found = 0
+    for mark, holds in _PAIRS:
+        if holds(sample):
+            found |= mark
+    return found
+
+
+_PAIRS = tuple((int(mark), holds) for mark, holds in _TESTS.items())
+
+
+class IndexedSamples(Sequence[Sample]):
+    """Samples that are read from a file when they are needed. Their marks, keys and metrics are in memory."""
+
+    @property
+    @abstractmethod
+    def marks(self) -> Sequence[int]:
+        """The marks of each sample, as bits."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Collection[str]:
+        """The metrics of the scores, in the order of their first use."""
+
+    @abstractmethod
+    def key(self, index: int) -> SampleKey:
+        """The key of a sample."""
+
+    def places(self, wanted: Mark, without: Mark) -> Iterator[int]:
+        """Yield the place of each sample that has one of the wanted marks, and none of the others."""
+        take, leave = int(wanted), int(without)
+        return (place for place, marks in enumerate(self.marks) if marks & take and not marks & leave)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return self is other or (len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True)))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NONE) -> Iterator[Sample]:
+    """Yield the samples that have one of the wanted marks, and none of the others, in order."""
+    if isinstance(samples, IndexedSamples):
+        return map(samples.__getitem__, samples.places(wanted, without))
+    return _tested(samples, wanted, without)
+
+
+def marked_keys(samples: Sequence[Sample], wanted: Mark = Mark.ANY, without: Mark = Mark.NONE) -> Iterator[SampleKey]:
+    """Yield the keys of these samples, in order."""
+    if isinstance(samples, IndexedSamples):
+        return map(samples.key, samples.places(wanted, without))
+    return (sample.key for sample in _tested(samples, wanted, without))
+
+
+def count_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NONE) -> int:
+    """The number of these samples."""
+    if isinstance(samples, IndexedSamples):
+        return sum(1 for _ in samples.places(wanted, without))
+    return sum(1 for _ in _tested(samples, wanted, without))
+
+
+def has_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NONE) -> bool:
+    """Whether there is such a sample."""
+    return next(marked_keys(samples, wanted, without), None) is not None
+
+
+def metrics_of(samples: Sequence[Sample]) -> Collection[str]:
+    """The metrics of the samples' scores, in the order of their first use."""
+    if isinstance(samples, IndexedSamples):
+        return samples.metrics
+    return dict.fromkeys(score.metric for sample in samples for score in sample.scores)
+
+
+def _tested(samples: Sequence[Sample], wanted: Mark, without: Mark) -> Iterator[Sample]:
+    takes = [_TESTS[mark] for mark in wanted]
+    leaves = [_TESTS[mark] for mark in without]
+    for sample in samples:
+        if any(holds(sample) for holds in takes) and not any(holds(sample) for holds in leaves):
+            yield sample

@@ -1,0 +1,82 @@
+"""The lines of samples in a run record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from evalharness.errors import StoreError
+from evalharness.records import Sample
+from evalharness.store.recorded import drop_empty, without_empty
+from evalharness.store.upgrade import upgraded_run_line, with_context_records
+
+_MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
+_SAMPLE, _LINE = TypeAdapter(Sample), TypeAdapter(dict[str, Sample])
+
+
+def sample_to_json(sample: Sample) -> dict[str, Any]:
+    """A sample as plain data."""
+    value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
+    for message in value["messages"]:
+        drop_empty(message)
+    if value["response"]:
+        value["response"] = without_empty(value["response"])
+    for name in ("metrics_cost_usd", "recorded_from", "violations", "not_applicable"):
+        if not value[name]:
+            del value[name]
+    for score in value["scores"]:
+        for name in ("explanation", "parts", "note", "question", "against"):
+            if not score[name]:
+                del score[name]
+    return value
+
+
+def sample_from_json(value: Any) -> Sample:
+    """A sample from plain data. Raises StoreError for invalid data."""
+    try:
+        return _SAMPLE.validate_python(value)
+    except ValidationError as error:
+        raise StoreError(f"not a sample: {error}") from None
+
+
+def read_sample(value: Any) -> Sample:
+    """A sample of a record. Raises ValidationError."""
+    return _SAMPLE.validate_python(_readable(value))
+
+
+def written_sample(line: bytes) -> Sample:
+    """The sample of a line that this process has written."""
+    try:
+        return _LINE.validate_json(line)["sample"]
+    except ValidationError:  # half a surrogate pair, which the quick reader refuses
+        return sample_again(line, None)
+
+
+def sample_again(line: bytes, planned: int | None) -> Sample:
+    """The sample of a line that was read before. `planned` samples per case have a record of schema 1."""
+    value = json.loads(line.partition(b"\n")[0])
+    value = value if planned is None else upgraded_run_line(value, planned)
+    return read_sample(value["sample"])
+
+
+def _readable(sample: Any) -> Any:
+    """The sample with a record for each context of its response."""
+    response = sample.get("response") if isinstance(sample, dict) else None
+    has_contexts = isinstance(response, dict) and "contexts" in response
+    return {**sample, "response": with_context_records(response)} if has_contexts else sample
+
+
+def out_of_range(sample: Sample) -> str:
+    """A message for a value that no run can produce; empty if there is none."""
+    if sample.response and (problem := sample.response.added_problem):
+        return problem
+    usage = sample.response.usage if sample.response else None
+    if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
+        return f"expected at most {_MOST_TOKENS:,} tokens"
+    scored = {score.metric for score in sample.scores}
+    if both := [one.metric for one in sample.not_applicable if one.metric in scored]:
+        return f"the metric {both[0]} has a score, and does not apply"
+    odd = [score.metric for score in sample.scores if not abs(score.value) <= _MOST_SCORE]
+    return f"expected a score of {odd[0]} within ±{_MOST_SCORE:,}" if odd else ""
