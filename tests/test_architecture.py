@@ -245,6 +245,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.attachment",
         "evalharness.records.judged_again",
         "evalharness.records.marks",
+        "evalharness.records.planned",
         "evalharness.records.response",
         "evalharness.records.run",
         "evalharness.records.sample",

@@ -87,11 +87,11 @@ def _answers(
     outcome: Outcome, cases: Sequence[str], models: Sequence[str], prompts: Sequence[str]
 ) -> dict[str, list[str]]:
     """The answers to make golden, by case. Raises click.ClickException for a name that is not in the run."""
-    keys = outcome.run.header.planned
+    planned = outcome.run.header.planned
     for given, known, what in (
-        (cases, {key.case for key in keys}, "case"),
-        (models, {key.model for key in keys}, "model"),
-        (prompts, {key.prompt for key in keys}, "prompt"),
+        (cases, {case for pair in planned.pairs for case in planned.cases(*pair)}, "case"),
+        (models, {model for model, _ in planned.pairs}, "model"),
+        (prompts, {prompt for _, prompt in planned.pairs}, "prompt"),
     ):
         if unknown := [name for name in given if name not in known]:
             hint = did_you_mean(unknown[0], known)

@@ -146,12 +146,12 @@ def _problems(record: Run, suite: Suite, commit: str | None, settings: RunSettin
 
 def _gaps(record: Run, suite: Suite, settings: RunSettings) -> Iterator[str]:
     """The parts of the suite that a run leaves out."""
-    planned = set(record.header.planned)
-    for model, prompt in sorted(_expected_pairs(suite, settings) - {(key.model, key.prompt) for key in planned}):
+    planned = record.header.planned
+    for model, prompt in sorted(_expected_pairs(suite, settings) - set(planned.pairs)):
         yield f"the run leaves out model '{model}' with prompt '{prompt}'"
     if not _is_of_suite(record, suite):
         yield "the suite has changed since the run"
-    if left_out := len(planned - set(record.selected)):
+    if left_out := sum(1 for _ in planned.lacking(record.selected)):
         yield f"the run selected {len(planned) - left_out} of {len(planned)} answers"
 
 
@@ -174,11 +174,10 @@ def _expected_pairs(suite: Suite, settings: RunSettings) -> set[tuple[str, str]]
 def _is_of_suite(record: Run, suite: Suite) -> bool:
     """Whether a run planned the cases, prompts, parameters and gates that the suite has now."""
     header, cases = record.header, {case.id: case.digest for case in suite.cases}
-    pairs = {(key.model, key.prompt) for key in header.planned}
-    first = {(key.model, key.prompt, key.case) for key in header.planned if key.repeat == 0}
+    pairs = header.planned.pairs
     return (
-        bool(first)
-        and first == {(*pair, case) for pair in pairs for case in cases}
+        bool(pairs)
+        and all(set(header.planned.cases(*pair)) == cases.keys() for pair in pairs)
         and all(_has_prompt(suite, name, header.prompts.get(name)) for _, name in pairs)
         and all(sample.digest == cases.get(sample.key.case) for sample in record.samples)
         and header.metrics == tuple(spec.score_name for spec in suite.metrics)

@@ -80,8 +80,7 @@ def refuse_ci() -> None:
 
 def request_digests(run: Run) -> dict[tuple[str, str], str]:
     """By (model, prompt): the digest of model, prompt and parameters, as in the plan of the run."""
-    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
-    return {pair: request_digest(run, *pair) for pair in pairs}
+    return {pair: request_digest(run, *pair) for pair in sorted(run.header.planned.pairs)}
 
 
 def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
@@ -107,13 +106,13 @@ def _is_application(run: Run, model: str) -> bool:
 def _check_names(run: Run, config: Config) -> None:
     """Check names that become paths, because a record may come from elsewhere. Raises EvalHarnessError."""
     suite_path(run.header.suite, config.root)
-    for key in run.header.planned:
-        if key.model not in config.models and not _is_application(run, key.model):
-            config.model(key.model)  # raises, with near names
-        if not is_name(key.prompt):
-            raise RefusedError(f"not accepted: {key.prompt!r} is not the name of a prompt")
-        if key.model not in run.header.models or key.prompt not in run.header.prompts:
-            raise RefusedError(f"not accepted: the record has no identity for {key.model} or {key.prompt}")
+    for model, prompt in run.header.planned.pairs:
+        if model not in config.models and not _is_application(run, model):
+            config.model(model)  # raises, with near names
+        if not is_name(prompt):
+            raise RefusedError(f"not accepted: {prompt!r} is not the name of a prompt")
+        if model not in run.header.models or prompt not in run.header.prompts:
+            raise RefusedError(f"not accepted: the record has no identity for {model} or {prompt}")
 
 
 def accept_answers(
@@ -218,7 +217,7 @@ def _origins(run: Run, answers: Mapping[str, Sequence[str]]) -> Iterator[dict[st
 
 
 def _acceptance(run: Run, root: Path, reason: Reason, **what: object) -> Acceptance:
-    pairs = {(key.model, key.prompt) for key in run.header.planned}
+    pairs = run.header.planned.pairs
     return new_acceptance(
         at=_now(),
         by=reason.by or person(root),

@@ -65,7 +65,8 @@ class _Settling:
     """Whether the last round had a response that was not replayed: only then its samples count towards the limit."""
 
     def __post_init__(self) -> None:
-        self._planned = max(key.repeat for key in self.evaluation.header.planned) + 1
+        planned = self.evaluation.header.planned
+        self._planned = max(planned.repeats(model) for model, _ in planned.pairs)
         self._most = (self.evaluation.options.settle or SETTLE) - 1
 
     def take(self, reached: int, samples: int) -> bool:

@@ -79,7 +79,7 @@ class Evaluation:
         against = self.options.against.sha if self.options.against else ""
         self._accept_command = accept_command(name, self.options)
         self.header = replace(self.plan.header(resources.environment), max_stages=self._stages(), against=against)
-        self.selected: list[SampleKey] = []
+        self.selected: Sequence[SampleKey] = ()
         self.samples: Sequence[Sample] = ()
         """The samples so far, in the order of the record."""
         self.stability: list[Stability] = []
@@ -95,7 +95,7 @@ class Evaluation:
 
     def start(self) -> None:
         """Send all selected requests; all planned ones if none is selected."""
-        self.selected = self.selected or list(self.header.planned)
+        self.selected = self.selected or self.header.planned
         self.requests.start(self.selected)
 
     def wait(self, key: SampleKey) -> Sample:
@@ -130,8 +130,8 @@ class Evaluation:
     @property
     def run(self) -> Run:
         """The samples so far, with the header of the record."""
-        selected, stability, judged = tuple(self.selected), tuple(self.stability), tuple(self.judged_again)
-        samples = so_far(self.samples)
+        samples, stability, judged = so_far(self.samples), tuple(self.stability), tuple(self.judged_again)
+        selected = self.selected if self.selected is self.header.planned else tuple(self.selected)
         return Run(self.header, samples, selected, self._stopped, self.speed.calibration_s, stability, judged)
 
     @property

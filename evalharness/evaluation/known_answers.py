@@ -91,7 +91,7 @@ class KnownAnswers:
 
 def known_answers(metric: Metric, run: Run, baselines: Baselines, suite: Suite) -> KnownAnswers:
     """The answers to the cases that are unedited since the run and that the metric applies to."""
-    found, planned = KnownAnswers(are_pairs=metric.compares), set(run.header.planned)
+    found, planned = KnownAnswers(are_pairs=metric.compares), run.header.planned
     for sample, response, case in _current(metric, run, suite):
         mine = _of_sample(metric, sample, response, case)
         theirs = list(_of_baseline(metric, mine, baselines.get((sample.key.model, sample.key.prompt))))

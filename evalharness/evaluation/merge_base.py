@@ -279,4 +279,4 @@ def check_baseline(given: str | None, root: Path) -> None:
 
 def pairs_of(run: Run) -> list[Pair]:
     """The models and prompts that a run plans."""
-    return sorted({(key.model, key.prompt) for key in run.header.planned})
+    return sorted(run.header.planned.pairs)

@@ -17,7 +17,7 @@ from evalharness.evaluation.judges import check_judges
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.foreign import describe
 from evalharness.providers import Provider, check_provider, open_provider
-from evalharness.records import Case, Request, RunHeader, Suite
+from evalharness.records import Case, KeyGrid, Request, RunHeader, Suite
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.store import environment, machine_class
@@ -54,6 +54,13 @@ class Plan:
         if not any(metric.golden_likelihood for metric in self.metrics):
             return list(found)
         return [(case, replace(request, golden=case.golden)) for case, request in found]
+
+    @cached_property
+    def planned(self) -> KeyGrid:
+        """The keys of all requests."""
+        return KeyGrid(
+            (case.id for case in self.suite.cases), self.prompts, {name: self.repeats[name] for name in self.providers}
+        )
 
     def _without_turns(self, request: Request) -> Request:
         """The request; one answer alone if a test gives the answers and leads the conversation."""
@@ -134,7 +141,7 @@ class Plan:
             signatures={metric.name: metric.signature for metric in self.metrics},
             questions={metric.name: metric.question for metric in self.metrics if metric.question},
             gates=tuple(gate.rule for gate in self.suite.gates),
-            planned=tuple(request.key for _, request in self.requests),
+            planned=self.planned,
             machine_class=machine_class(),
             environment=dict(where) if where is not None else environment(self.config.root),
             prices={model: price.source for model, price in self.pricing.items()},

@@ -90,8 +90,7 @@ def decide_run(
 
 def _stage(run: Run, model: str, *, screening: bool) -> Stage:
     """`single` if fresh samples are impossible: for a deterministic model, or with a part of the cases selected."""
-    deterministic, complete = model in run.header.deterministic, set(run.header.planned) <= set(run.selected)
-    if run.header.max_stages < 2 or deterministic or not complete:
+    if run.header.max_stages < 2 or model in run.header.deterministic or not run.is_whole:
         return "single"
     return "screen" if screening else "confirm"
 

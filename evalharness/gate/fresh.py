@@ -77,7 +77,7 @@ class BothVersions:
     @cached_property
     def _planned(self) -> int:
         """Number of planned samples of a case."""
-        return 1 + max((key.repeat for key in self.run.header.planned if key.model == self.pairing.model), default=0)
+        return self.run.header.planned.repeats(self.pairing.model) or 1
 
 
 def _is_fresh(sample: Sample) -> bool:

@@ -14,7 +14,7 @@ def pairings_of(
     run: Run, baselines: Baselines, *, pinned: Baselines | None = None, reference: Run | None = None
 ) -> list[Pairing]:
     """A pairing for each model and prompt, then one for each pinned baseline."""
-    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
+    pairs = sorted(run.header.planned.pairs)
     baselines = {} if run.header.against else baselines
     found = [_pairing(run, pair, baselines.get(pair), reference) for pair in pairs]
     found += [_pinned(run, pair, baseline) for pair in pairs if (baseline := (pinned or {}).get(pair)) is not None]
@@ -41,8 +41,7 @@ def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) ->
 def _check_reference(pairing: Pairing, run: Run, reference: Run) -> None:
     """Note the cases that only the reference version has, and those without a response from it."""
     mine = (pairing.model, pairing.prompt)
-    planned = {key.case for key in run.header.planned if (key.model, key.prompt) == mine}
-    others = dict.fromkeys(key.case for key in reference.header.planned if (key.model, key.prompt) == mine)
+    planned, others = run.header.planned.cases(*mine), reference.header.planned.cases(*mine)
     gone = [case for case in others if case not in planned] if run.header.against else []
     lost = [s.key.case for s in reference.samples if (s.key.model, s.key.prompt) == mine and not s.answered]
     if gone and not pairing.broken:

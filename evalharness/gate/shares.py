@@ -39,7 +39,7 @@ def share_findings(reruns: Reruns) -> Iterator[tuple[Pair, Finding]]:
 
 
 def _finding(reruns: Reruns, share: _Share, keys: list[CaseKey], cases: int) -> Finding:
-    if not set(reruns.run.header.planned) <= set(reruns.run.selected):
+    if not reruns.run.is_whole:
         return Finding("inconclusive", f"{share.assertion}: only a part of the cases was selected")
     if share.is_kept(cases - len(keys), cases):
         return Finding("pass", _counted(share, cases - len(keys), cases))
@@ -57,7 +57,7 @@ def _counted(share: _Share, kept: int, cases: int) -> str:
 
 def _cases(run: Run, pair: Pair) -> int:
     """The number of cases of a model and prompt."""
-    return len({key.case for key in run.header.planned if (key.model, key.prompt) == pair})
+    return len(run.header.planned.cases(*pair))
 
 
 def _broken(run: Run) -> dict[_Share, list[CaseKey]]:

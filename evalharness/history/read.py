@@ -169,4 +169,4 @@ def _add_newest(found: CollectedRuns, path: Path, suite: str) -> None:
 
 
 def _pairs(run: Run) -> list[Pair]:
-    return list(dict.fromkeys((key.model, key.prompt) for key in run.header.planned))
+    return run.header.planned.pairs

@@ -119,10 +119,11 @@ class LLM:
 
 
 def _key(evaluation: Evaluation, case: str) -> SampleKey:
-    keys = {key.case: key for key in evaluation.header.planned}
-    if case not in keys:
-        raise ConfigError(f"{evaluation.plan.suite.file}: unknown case '{case}'{did_you_mean(case, keys)}")
-    return keys[case]
+    (model, prompt), *_ = evaluation.header.planned.pairs
+    known = evaluation.header.planned.cases(model, prompt)
+    if case not in known:
+        raise ConfigError(f"{evaluation.plan.suite.file}: unknown case '{case}'{did_you_mean(case, known)}")
+    return SampleKey(case, prompt, model, 0)
 
 
 def _response(answer: str | Response, contexts: Sequence[str | Context]) -> Response:

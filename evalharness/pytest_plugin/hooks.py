@@ -92,10 +92,11 @@ class EvalPlugin:
 
     def _choose(self, cases: Sequence[CaseItem]) -> None:
         """Note which samples this run selects."""
-        for run in self.suites.opened.values():
-            run.selected = []
+        chosen: dict[str, list[SampleKey]] = {name: [] for name in self.suites.opened}
         for item in cases:
-            self.suites.opened[item.suite].selected += [request.key for request in item.requests]
+            chosen[item.suite] += [request.key for request in item.requests]
+        for name, run in self.suites.opened.items():
+            run.selected = chosen[name]
         if self._is_worker:
             selected = {name: [list(key) for key in run.selected] for name, run in self.suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
@@ -209,7 +210,7 @@ class EvalPlugin:
             with _explained():  # a suite without a selected case has a verdict too
                 evaluation = self.suites.open(name)
                 if self._is_controller and not evaluation.selected:  # every worker died: all samples count as lost
-                    evaluation.selected = list(evaluation.header.planned)
+                    evaluation.selected = evaluation.header.planned
                 outcome = evaluation.finish(stopped=stopped)
             self._outcomes.append(outcome)
             record_suite(self._config, outcome)

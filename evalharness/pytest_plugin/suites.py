@@ -12,7 +12,7 @@ import pytest
 from evalharness.errors import ConfigError
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
 from evalharness.evaluation.resources import Resources
-from evalharness.records import Sample
+from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
 from evalharness.suites import load_suite
 
@@ -34,6 +34,8 @@ class Suites:
     opened: dict[str, Evaluation] = field(default_factory=dict)
     checked: set[str] = field(default_factory=set)
     """Suites whose answers tests give, with the fixture `llm`."""
+    given: dict[str, list[SampleKey]] = field(default_factory=dict)
+    """The answers that tests gave, by suite."""
 
     def open(self, name: str) -> Evaluation:
         """The evaluation of a suite, loaded and planned on first use.
@@ -56,8 +58,8 @@ class Suites:
         if name not in self.opened:
             self._open_given(name, model, prompt)
         evaluation = self.opened[name]
-        given = {key[1:3] for key in evaluation.header.planned}
-        if given != {(prompt or next(iter(given))[0], model)}:
+        given = evaluation.header.planned.pairs
+        if given != [(model, prompt or given[0][1])]:
             raise ConfigError(f"suite '{name}': check() takes the answers of one model and prompt in a session")
         return evaluation
 
@@ -94,7 +96,9 @@ class Suites:
         """Append samples to a suite's record. Raises StoreError."""
         for sample in samples:
             if name not in self.resources.names:  # under xdist, the first sample opens the controller's evaluation
-                self.open_checked(name, sample.key.model, sample.key.prompt).selected.append(sample.key)
+                checked = self.open_checked(name, sample.key.model, sample.key.prompt)
+                checked.selected = self.given.setdefault(name, [])
+                self.given[name].append(sample.key)
             self.open(name).add(sample)
 
     def delete_stale_reports(self) -> None:

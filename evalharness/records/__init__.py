@@ -13,6 +13,7 @@ from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import END, USER, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
 from evalharness.records.judged_again import AnswerScore, JudgedAgain
+from evalharness.records.planned import KeyGrid, KeyList, PlannedKeys
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import Run, RunHeader, Stability
 from evalharness.records.sample import TIMINGS, Sample, slots_of
@@ -77,12 +78,15 @@ __all__ = [
     "GateRule",
     "GateSpec",
     "JudgedAgain",
+    "KeyGrid",
+    "KeyList",
     "LevelUnit",
     "Location",
     "Message",
     "MustPass",
     "NotApplicable",
     "Params",
+    "PlannedKeys",
     "Prompt",
     "PromptChange",
     "Purpose",

@@ -10,6 +10,7 @@ from typing import Any
 
 from evalharness.records.judged_again import JudgedAgain
 from evalharness.records.marks import Mark, marked, marked_keys, metrics_of
+from evalharness.records.planned import KeyList, PlannedKeys
 from evalharness.records.response import SampleKey
 from evalharness.records.sample import Sample
 from evalharness.records.suite import GateRule
@@ -18,6 +19,8 @@ from evalharness.records.suite import GateRule
 @dataclass(frozen=True, slots=True)
 class RunHeader:
     """The settings of a run: first line of `run.jsonl`."""
+
+    __pydantic_config__ = {"arbitrary_types_allowed": True}  # noqa: RUF012 - `planned` is read and written by itself
 
     id: str
     suite: str
@@ -33,7 +36,7 @@ class RunHeader:
     signatures: Mapping[str, str]
     """Signature of each metric."""
     gates: tuple[GateRule, ...]
-    planned: tuple[SampleKey, ...]
+    planned: PlannedKeys
     """All samples of the suite with the chosen models and prompts, whether they are selected or not."""
     machine_class: str
     """Processor, cores and system. Latency is compared only within one class."""
@@ -74,8 +77,8 @@ class Run:
     header: RunHeader
     samples: Sequence[Sample]
     """In the order of the record. A tuple, or a sequence that reads each sample from the record (`marks.py`)."""
-    selected: tuple[SampleKey, ...]
-    """Selected samples: all planned ones, or a part (`-k`, a node id)."""
+    selected: Sequence[SampleKey]
+    """Selected samples: all planned ones (then it is `header.planned` itself), or a part (`-k`, a node id)."""
     stopped: bool = False
     """Whether the run was interrupted (`-x`, Ctrl-C), so that no gate can pass."""
     calibration_s: float | None = None
@@ -88,8 +91,19 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether there are planned samples, and all of them have a response."""
-        answered = set(marked_keys(self.samples, Mark.ANSWERED))
-        return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)
+        answered = marked_keys(self.samples, Mark.ANSWERED)
+        return not self.stopped and bool(self.header.planned) and self.header.planned.are_in(answered)
+
+    @property
+    def lost(self) -> Iterator[SampleKey]:
+        """The selected samples that there are none of."""
+        selected = self.selected if isinstance(self.selected, PlannedKeys) else KeyList(self.selected)
+        return selected.lacking(marked_keys(self.samples))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all planned samples were selected."""
+        return self.header.planned.are_in(self.selected)
 
     @property
     def metric_names(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -117,7 +116,7 @@ def columns_of(
     run: Run, earlier: Mapping[tuple[str, str], Mapping[str, BaselineView]], source: str = ""
 ) -> list[Column]:
     """A column for each planned model and prompt of a run, with or without samples."""
-    planned = Counter((key.model, key.prompt) for key in run.header.planned)
+    planned = {pair: run.header.planned.number(*pair) for pair in run.header.planned.pairs}
     samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
     for sample in (sample for sample in run.samples if sample.key.purpose != "rerun"):
         samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)

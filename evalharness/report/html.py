@@ -88,7 +88,7 @@ class Page:
 
 def page_of(outcome: Outcome) -> Page:
     """The report of one run."""
-    run, baselines = outcome.run, outcome.baselines.items()
+    run, baselines, planned = outcome.run, outcome.baselines.items(), outcome.run.header.planned
     earlier = {pair: baseline_view_of(baseline) for pair, baseline in baselines if isinstance(baseline, Baseline)}
     return Page(
         overall=outcome.word.lower(),
@@ -100,8 +100,8 @@ def page_of(outcome: Outcome) -> Page:
         prompts=outcome.prompts,
         errors=[_error(cause, outcome) for cause in causes(run.samples)[:MAX_ERRORS]],
         extent=extent_of(run),
-        answered=len({sample.key for sample in run.samples if sample.error is None} & set(run.header.planned)),
-        planned=len(run.header.planned),
+        answered=len(planned) - sum(1 for _ in planned.lacking(one.key for one in run.samples if one.error is None)),
+        planned=len(planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
         pictures=pictures_of(run.samples, outcome.root),
         details=score_details(run, outcome.root),

@@ -142,8 +142,7 @@ class Outcome:
     @cached_property
     def lost(self) -> list[str]:
         """Cases that were selected and have no sample, unless the run was stopped."""
-        found = {sample.key for sample in self.run.samples}
-        return list(dict.fromkeys(key.case for key in self.run.selected if key not in found and not self.run.stopped))
+        return [] if self.run.stopped else list(dict.fromkeys(key.case for key in self.run.lost))
 
     @property
     def _gating(self) -> list[Status]:

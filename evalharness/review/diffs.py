@@ -61,7 +61,7 @@ def changed_answers(run: Run, baselines: Baselines, details: ScoreDetails = _NO_
 
     Missing answers are not among them.
     """
-    planned, found = set(run.header.planned), dict[tuple[str, str, str, str], ChangedAnswer]()
+    planned, found = run.header.planned, dict[tuple[str, str, str, str], ChangedAnswer]()
     for sample in sorted(run.samples, key=lambda sample: sample.key):
         if sample.answered and sample.key in planned:
             one = replace(_compared(sample, baselines), details=details)

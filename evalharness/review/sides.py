@@ -57,7 +57,7 @@ def _of_folder(path: Path, root: Path) -> SideAnswers:
 
 
 def _of_run(run: Run) -> SideAnswers:
-    planned, answers = set(run.header.planned), dict[Place, str]()
+    planned, answers = run.header.planned, dict[Place, str]()
     messages: dict[Place, tuple[Message, ...]] = {}
     golden: dict[Place, tuple[str, ...]] = {}
     for sample in sorted(run.samples, key=lambda sample: sample.key):

@@ -130,7 +130,7 @@ def accepted_baselines(
     """
     if reason := unacceptable(run):
         raise RefusedError(f"not accepted: {reason}")
-    texts, planned = {}, set(run.header.planned)  # samples of a confirmation exist for some models and prompts only
+    texts, planned = {}, run.header.planned  # samples of a confirmation exist for some models and prompts only
     for (model, prompt), digest in digests.items():
         path = baseline_path(root, run.header.suite, model, prompt)
         entry = _entry(run, model, accepted_at, digest)
@@ -147,7 +147,7 @@ def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
 
     Its `request_digest` is empty.
     """
-    header, planned = run.header, set(run.header.planned)
+    header, planned = run.header, run.header.planned
     entry = _entry(run, model, header.started_at, "")
     samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
     return _joined(None, entry, samples, (header.suite, model, prompt))

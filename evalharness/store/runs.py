@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,11 +27,12 @@ from evalharness.redaction import scrubbed
 from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
 from evalharness.store.recorded import canonical
+from evalharness.store.run_header import header_from_json, header_to_json, settings_of
 from evalharness.store.sample_lines import out_of_range, read_sample, sample_again, sample_to_json, written_sample
 from evalharness.store.stored_samples import SampleLog, so_far
 from evalharness.store.upgrade import (
+    RUN_SCHEMA,
     SCHEMA,
-    SCHEMAS,
     planned_repeats,
     upgraded_header,
     upgraded_run_line,
@@ -57,13 +58,13 @@ _OF_THE_OCCASION = (
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    selected: tuple[SampleKey, ...]
+    selected: tuple[SampleKey, ...] | Literal["planned"]
     stopped: bool
     calibration_s: float | None = None
     stability: tuple[Stability, ...] = ()
 
 
-_HEADER, _END, _JUDGED = TypeAdapter(RunHeader), TypeAdapter(_End), TypeAdapter(JudgedAgain)
+_END, _JUDGED = TypeAdapter(_End), TypeAdapter(JudgedAgain)
 
 
 class RunWriter:
@@ -83,7 +84,7 @@ class RunWriter:
             with suppress(FileNotFoundError):  # of a killed run
                 os.unlink(self._part.name, dir_fd=folder)
             os.close(os.open(self._part.name, CREATE, 0o644, dir_fd=folder))
-        self._write({"schema": SCHEMA, "kind": "run", **_HEADER.dump_python(header, mode="json")})
+        self._write(header_to_json(header))
 
     def append(self, sample: Sample) -> None:
         """Append a sample."""
@@ -95,7 +96,7 @@ class RunWriter:
         """Write the last lines, and give the file its name."""
         for judged in run.judged_again:
             self._write({"judged_again": _JUDGED.dump_python(judged, mode="json")})
-        end = _End(run.selected, run.stopped, run.calibration_s, run.stability)
+        end = _End(_selection(run), run.stopped, run.calibration_s, run.stability)
         self._write({"end": _END.dump_python(end, mode="json")}, last=True)
 
     def _write(self, value: dict[str, Any], *, last: bool = False) -> None:
@@ -118,6 +119,10 @@ class RunWriter:
         """The record so far, open for reading."""
         with writing(self._path), folder_of(self._part, self._root) as folder:
             return os.open(self._part.name, _READ, dir_fd=folder)
+
+
+def _selection(run: Run) -> tuple[SampleKey, ...] | Literal["planned"]:
+    return "planned" if run.header.planned == run.selected else tuple(run.selected)
 
 
 def _refuse_folder(path: Path, folder: int) -> None:
@@ -146,7 +151,7 @@ def read_run(path: Path) -> Run:
     planned = planned_repeats(first) if old else None
     log = SampleLog(partial(open_regular, str(path), os.O_RDONLY), partial(sample_again, planned=planned))
     try:
-        header = _HEADER.validate_python({key: value for key, value in first.items() if key not in ("schema", "kind")})
+        header = header_from_json(first)
         judged: list[JudgedAgain] = []
         end: _End | None = None
         for number, start, until, stored in lines:
@@ -166,7 +171,8 @@ def read_run(path: Path) -> Run:
         raise StoreError(f"{path}:{number}: invalid run record: {error.errors()[0]['msg']}") from None
     samples = so_far(log)
     end = end or _End(tuple(marked_keys(samples)), stopped=True)
-    return Run(header, samples, end.selected, end.stopped, end.calibration_s, end.stability, tuple(judged))
+    selected = header.planned if end.selected == "planned" else end.selected
+    return Run(header, samples, selected, end.stopped, end.calibration_s, end.stability, tuple(judged))
 
 
 def canonical_run(run: Run) -> bytes:
@@ -175,7 +181,7 @@ def canonical_run(run: Run) -> bytes:
     Equal for two runs with equal requests and responses. Ids, times, dates, the machine, and the number of attempts are
     left out.
     """
-    header = _HEADER.dump_python(run.header, mode="json")
+    header = settings_of(run.header) | {"planned": [list(key) for key in run.header.planned]}
     lines = [{name: value for name, value in header.items() if name not in _OF_THE_OCCASION}]
     for sample in sorted(run.samples, key=lambda sample: sample.key):
         line = sample_to_json(sample)
@@ -245,9 +251,9 @@ def check_kind(path: Path | str, first: dict[str, Any], kind: str) -> int:
     """
     if first.get("kind") != kind:
         raise StoreError(f'{path}:1: not a {kind}: expected "kind": "{kind}" in the first line')
-    found = first.get("schema")
-    if isinstance(found, bool) or found not in SCHEMAS:
-        newer = isinstance(found, int) and found > SCHEMA
+    found, newest = first.get("schema"), RUN_SCHEMA if kind == "run" else SCHEMA
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= newest:
+        newer = isinstance(found, int) and found > newest
         action = ": upgrade evalharness" if newer else ""
-        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads 1 to {SCHEMA}{action}")
+        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads 1 to {newest}{action}")
     return int(found)

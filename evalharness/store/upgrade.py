@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 SCHEMA = 2
-"""The version of written files."""
+"""The version of written files, apart from run records."""
+RUN_SCHEMA = 3
+"""The version of written run records: those of schema 2 list each key of `planned` and `selected`."""
 SCHEMAS = (1, SCHEMA)
 """The versions of readable files."""
 _REFERENCE, _RERUN = 1_000, 2_000

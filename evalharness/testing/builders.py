@@ -21,6 +21,7 @@ from evalharness.records import (
     BaselineSample,
     Case,
     GateRule,
+    KeyList,
     Location,
     Message,
     Params,
@@ -119,6 +120,8 @@ def run(
     gates = {"exact": 0.05} if gates is None else gates
     rules = [GateRule(*gate) for gate in (gates.items() if isinstance(gates, Mapping) else gates)]
     made = tuple((sample("case-0"), sample("case-1")) if samples is None else samples)
+    if "planned" in changes:
+        changes["planned"] = KeyList(changes["planned"])
     header = replace(_header(made, tuple(rules)), **{name: changes.pop(name) for name in _HEADER & changes.keys()})
     return replace(Run(header, made, header.planned), **changes)
 
@@ -163,7 +166,7 @@ def _header(samples: tuple[Sample, ...], gates: tuple[GateRule, ...]) -> RunHead
         metrics=tuple(signatures),
         signatures=signatures,
         gates=gates,
-        planned=tuple(sample.key for sample in samples),
+        planned=KeyList(sample.key for sample in samples),
         machine_class="here",
         environment={},
     )

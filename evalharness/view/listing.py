@@ -19,6 +19,7 @@ from evalharness.records import SEVERITY
 from evalharness.report.outcome import ACCEPTABLE
 from evalharness.store.files import open_regular
 from evalharness.store.locks import is_held
+from evalharness.store.run_header import planned_number
 from evalharness.store.runs import PART, RECORD, check_kind, parse_line, record_in
 
 MAX_RUNS = 500
@@ -141,12 +142,11 @@ def listed_below(reports: Path) -> list[ListedRun]:
 
 
 def _with_header(row: ListedRun, header: Mapping[str, Any]) -> ListedRun:
-    planned = header.get("planned")
     return replace(
         row,
         suite=_text(header, "suite"),
         started_at=_text(header, "started_at"),
-        planned=len(planned) if isinstance(planned, list) else None,
+        planned=planned_number(header.get("planned")),
     )
 
 

@@ -12,7 +12,7 @@ from acting_texts import ELSEWHERE, TEXTS
 from pages import a_run
 from playwright.sync_api import Page as BrowserPage
 
-from evalharness.records import CriteriaChange, Response, Sample, SampleError, Score, Verdict
+from evalharness.records import CriteriaChange, KeyList, Response, Sample, SampleError, Score, Verdict
 from evalharness.report.columns import columns_of
 from evalharness.report.html import MAX_NAME, Page, facts_of, render_html
 from evalharness.report.rows import MAX_TEXT
@@ -38,7 +38,7 @@ def a_page_of_cases(numbers: Iterable[int]) -> Page:
     texts, run = [TEXTS[number] for number in numbers], a_run()
     samples = tuple(_sample(sample, text) for sample, text in zip(run.samples, texts, strict=False))
     joined = " \n".join(text[:2000] for text in texts)
-    header = replace(run.header, file=joined, suite=joined, planned=tuple(sample.key for sample in samples))
+    header = replace(run.header, file=joined, suite=joined, planned=KeyList(sample.key for sample in samples))
     run = replace(run, header=header, samples=samples, selected=header.planned)
     criteria = [CriteriaChange(text, text, text, relaxes=True) for text in texts]
     return Page("fail", joined, facts_of(run), columns_of(run, {}), (), tuple(criteria), earlier=joined)
@@ -48,7 +48,7 @@ def a_page_of_columns(numbers: Iterable[int]) -> Page:
     """A text as the name of a model and a prompt, and in every field of a gate."""
     texts, run = [TEXTS[number] for number in numbers], a_run()
     samples = tuple(_named(sample, text) for sample, text in zip(run.samples, texts, strict=False))
-    header = replace(run.header, planned=tuple(sample.key for sample in samples))
+    header = replace(run.header, planned=KeyList(sample.key for sample in samples))
     run = replace(run, header=header, samples=samples, selected=header.planned)
     verdicts = [Verdict(text, text, text, "fail", text, tag=text) for text in texts]
     return Page("fail", "", facts_of(run), columns_of(run, {}), tuple(verdicts))

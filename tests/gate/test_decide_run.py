@@ -19,6 +19,7 @@ from evalharness.records import (
     AcceptedRun,
     Baseline,
     GateRule,
+    KeyList,
     Run,
     Sample,
     SampleError,
@@ -103,7 +104,7 @@ def confirmed(then: float, now: float, *, first: float = 0.0) -> Verdict:
     planned = [a_sample(n, value=first if n < 8 else 0.8, text="new") for n in range(80)]
     run = a_run([*planned, *fresh("confirm", now)], max_stages=2)
     plan = tuple(sample.key for sample in planned)
-    run = replace(run, header=replace(run.header, planned=plan), selected=plan)
+    run = replace(run, header=replace(run.header, planned=KeyList(plan)), selected=plan)
     reference = a_run(fresh("reference", then), id="reference")
     baselines = a_world()[1]
     verdicts = decide_run(run, baselines, accept_command=COMMAND, reference=reference)

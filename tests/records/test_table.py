@@ -19,7 +19,7 @@ from store.stored_records import HOSTILE, SIGNATURES, a_run, a_sample, accepted,
 
 from evalharness import testing
 from evalharness.errors import StoreError
-from evalharness.records import Response, Run, Sample, SampleError, SampleKey, Score, Timing, Usage
+from evalharness.records import KeyGrid, Response, Run, Sample, SampleError, SampleKey, Score, Timing, Usage
 from evalharness.records.table import KINDS
 from evalharness.report.verdict_file import verdict_json
 from evalharness.store import read_baseline
@@ -204,7 +204,10 @@ def test_documented_formats(tmp_path: Path) -> None:
     shown = [
         json.loads(line) for block in re.findall("```json\n(.*?)```", FILES, re.DOTALL) for line in block.splitlines()
     ]
-    files = write(tmp_path / "run.jsonl", a_run((a_sample(),))), accepted(tmp_path, a_run((a_sample(),)))
+    run = a_run((a_sample(),))
+    plan = KeyGrid(["a"], ["p"], {"smollm2": 1})
+    whole = replace(run, header=replace(run.header, planned=plan), selected=plan)
+    files = write(tmp_path / "run.jsonl", whole), accepted(tmp_path, a_run((a_sample(),)))
     lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     real = [verdict_json(testing.outcome()), *lines]
     for example, line in zip(shown, real, strict=True):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stored_records import HOSTILE, a_run, a_sample, broken, write
 
 from evalharness.errors import StoreError
-from evalharness.records import Run, SampleKey
+from evalharness.records import KeyGrid, Run, SampleKey
 from evalharness.store import RunWriter, read_run, sample_from_json, sample_to_json
 from evalharness.store.runs import record_in
 
@@ -35,6 +35,48 @@ from evalharness.store.runs import record_in
 def test_round_trip(tmp_path: Path, run: Run) -> None:
     """A run is read as written, with any texts, including half a surrogate pair."""
     assert read_run(write(tmp_path / "deep" / "run.jsonl", run)) == run
+
+
+GRID = KeyGrid(["a", "b"], ["p"], {"m": 2})
+
+
+def test_the_plan_of_a_suite_is_stored_by_its_cases(tmp_path: Path) -> None:
+    """Each case is stored once; a selection of all is a word, and a part of it a list."""
+    run = a_run([a_sample(case, repeat=repeat) for case in "ab" for repeat in (0, 1)])
+    run = replace(run, header=replace(run.header, planned=GRID), selected=GRID)
+    path = write(tmp_path / "run.jsonl", run)
+    first, *_, last = map(json.loads, path.read_text().splitlines())
+    assert first["planned"] == {"cases": ["a", "b"], "prompts": ["p"], "models": {"m": 2}}
+    assert last["end"]["selected"] == "planned"
+    found = read_run(path)
+    assert found == run
+    assert (type(found.header.planned), found.selected is found.header.planned, found.complete) == (KeyGrid, True, True)
+    part = read_run(write(tmp_path / "part.jsonl", replace(run, selected=GRID[1:])))
+    assert (part.selected, part.is_whole) == (GRID[1:], False)
+
+
+@pytest.mark.parametrize(
+    ("planned", "expected"),
+    [
+        ({"cases": ["a", "a"], "prompts": ["p"], "models": {"m": 1}}, "each planned case and prompt once"),
+        (
+            {"cases": ["a"], "prompts": ["p"], "models": {"m": 10**9}},
+            "at most 20,000,000 planned samples, got",
+        ),
+        ({"cases": ["a"], "prompts": ["p"], "models": {"m": -1}}, "greater than or equal to 0"),
+        ({"cases": ["a"], "prompts": ["p"], "models": {"m": True}}, "a valid integer"),
+        ({"cases": "a", "prompts": ["p"], "models": {"m": 1}}, "a valid tuple"),
+        ({"prompts": ["p"]}, "Field required"),
+        ("planned", "a valid tuple"),
+    ],
+)
+def test_an_impossible_plan_is_refused(tmp_path: Path, planned: object, expected: str) -> None:
+    """A plan from elsewhere has each case once, and no more samples than a machine can count."""
+    path = write(tmp_path / "run.jsonl", a_run())
+    first, *others = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([json.dumps(json.loads(first) | {"planned": planned}) + "\n", *others]))
+    with pytest.raises(StoreError, match=expected):
+        read_run(path)
 
 
 def test_logprobs_round_trip(tmp_path: Path) -> None:
@@ -129,11 +171,11 @@ HEADER, SAMPLE, END = 0, 1, 3
     ("line", "old", "new", "message"),
     [
         (HEADER, '"kind": "run"', '"kind": "baseline"', "1: not a run"),
-        (HEADER, '"schema": 2', '"schema": 3', "1: schema 3, this version reads 1 to 2: upgrade evalharness"),
-        (HEADER, '"schema": 2', '"schema": 10', "schema 10, this version reads 1 to 2: upgrade"),
-        (HEADER, '"schema": 2', '"schema": 0', "schema 0, this version reads 1 to 2"),
-        (HEADER, '"schema": 2', '"schema": "9"', 'schema "9", this version reads 1 to 2'),
-        (HEADER, '"schema": 2, ', "", "1: schema null, this version reads 1 to 2"),
+        (HEADER, '"schema": 3', '"schema": 4', "1: schema 4, this version reads 1 to 3: upgrade evalharness"),
+        (HEADER, '"schema": 3', '"schema": 10', "schema 10, this version reads 1 to 3: upgrade"),
+        (HEADER, '"schema": 3', '"schema": 0', "schema 0, this version reads 1 to 3"),
+        (HEADER, '"schema": 3', '"schema": "9"', 'schema "9", this version reads 1 to 3'),
+        (HEADER, '"schema": 3, ', "", "1: schema null, this version reads 1 to 3"),
         (HEADER, '"id": "run-1"', '"id": null', "1: invalid run record"),
         (SAMPLE, "0.123457", "NaN", "2: expected a finite number, got NaN"),
         (SAMPLE, "0.123457", "-Infinity", "2: expected a finite number, got -Infinity"),

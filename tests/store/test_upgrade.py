@@ -41,7 +41,7 @@ NEW_REQUEST = {
 
 def older(text: str, **names: str) -> str:
     """The text of a file with schema 1 and its old field names."""
-    text = text.replace('{"schema": 2', '{"schema": 1')
+    text = re.sub('{"schema": [23]', '{"schema": 1', text)
     for today, then in names.items():
         text = text.replace(f'"{today}":', f'"{then}":')
     return text

@@ -10,6 +10,7 @@ from typing import Any
 
 from evalharness.records import (
     FinishReason,
+    KeyList,
     Message,
     Response,
     Run,
@@ -129,7 +130,7 @@ class ForeignRun:
             tuple(signatures),
             signatures,
             (),
-            every,
+            KeyList(every),
             "",
             environment,
         )
