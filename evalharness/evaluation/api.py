@@ -174,8 +174,8 @@ def _run(
         raise
     try:
         with running:
-            requests = [(evaluation.plan, request) for _, request in evaluation.plan.requests]
-            for line in (*resources.refusals(), *resources.estimates(requests)):
+            planned = [(evaluation.plan, evaluation.plan.requests.alone())]
+            for line in (*resources.refusals(), *resources.estimates(planned)):
                 on_message(line)
             evaluation.start()
             on_start(evaluation)

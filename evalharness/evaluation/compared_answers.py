@@ -28,7 +28,8 @@ def with_accepted(plan: Plan, base: MergeBase, given: str | None) -> Plan:
 
 
 def _latest(plan: Plan, baselines: Mapping[Pair, Baseline]) -> Iterator[tuple[tuple[str, str, str], str]]:
-    for (model, prompt, case), (planned, _) in plan.first_requests.items():
-        stored = baselines[model, prompt].cases.get(case) if (model, prompt) in baselines else None
-        if stored and stored.digest == planned.digest:
-            yield (model, prompt, case), stored.samples[-1].text
+    for model, prompt in plan.planned.pairs:
+        for case in plan.suite.cases if (model, prompt) in baselines else ():
+            stored = baselines[model, prompt].cases.get(case.id)
+            if stored and stored.digest == case.digest:
+                yield (model, prompt, case.id), stored.samples[-1].text

@@ -151,7 +151,8 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
     evaluation.stability = [_stability(evaluation, *subject) for subject in broken_assertions(evaluation.run)]
     broken, lost = doubtful_cases(evaluation.run), _lost_cases(evaluation)
     doubtful = list(dict.fromkeys([*broken, *lost]))
-    fresh = [plan.first_requests[key] for key in doubtful if key.model not in evaluation.header.deterministic]
+    known = [key for key in doubtful if key.model not in evaluation.header.deterministic]
+    fresh = [first for key in known if (first := plan.requests.first(*key))]
     if evaluation.header.max_stages < 2 or not fresh:
         return
     cases, them = count_of(len(fresh), "case"), "it" if len(fresh) == 1 else "them"
@@ -189,7 +190,7 @@ def _lost_cases(evaluation: Evaluation) -> list[CaseKey]:
 
 def _stability(evaluation: Evaluation, key: CaseKey, assertion: str) -> Stability:
     """The number of accepted runs of a case, and of those that broke the assertion; "" means its stable ones."""
-    case = evaluation.plan.first_requests[key][0]
+    case = evaluation.plan.case(key.case)
     baseline = _accepted(evaluation).get(key[:2])
     stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
     samples = stored.samples if stored and stored.digest == case.digest else ()
@@ -219,7 +220,7 @@ def _announcement(
         yield f"llm: {evaluation.name}: {why}; taking {len(requests)} fresh samples of {sides}"
     else:
         yield f"llm: {evaluation.name}: {count_of(len(doubtful), 'gate')} still undecided; {len(requests)} more samples"
-    yield from evaluation.resources.estimates([(evaluation.plan, request) for request in requests])
+    yield from evaluation.resources.estimates([(evaluation.plan, requests)])
 
 
 def _sample_both(

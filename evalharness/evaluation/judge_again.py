@@ -47,8 +47,9 @@ def _today(evaluation: Evaluation) -> Iterator[Answered]:
     for sample in evaluation.samples:
         key = sample.key
         if (key.model, key.prompt) not in broken:
-            case, request = evaluation.plan.first_requests[key.model, key.prompt, key.case]
-            yield Answered(case, replace(request, messages=sample.messages), sample.response)
+            first = evaluation.plan.requests.first(key.model, key.prompt, key.case)
+            assert first, "the samples of a run are those of its plan"
+            yield Answered(first[0], replace(first[1], messages=sample.messages), sample.response)
 
 
 def _judged(stored: StoredAnswers, waiting: Sequence[Future[Sample]], pipeline: Pipeline) -> JudgedAgain:

@@ -156,7 +156,7 @@ class _Asking:
         scorer = Scorer([metric or self.metric], self.resources.config, accepted=accepted)
         triples = [(replace(one.case, checks=()), one.request, one.response) for one in asked]
         (plan,) = self.resources.plans
-        for line in self.resources.estimates([(plan, request) for request in _requests(scorer, triples)]):
+        for line in self.resources.estimates([(plan, list(_requests(scorer, triples)))]):
             self.say(line)
         samples = self.resources.pipeline.score_stored(triples, scorer)
         scores = [self._score(sample.result()) for sample in self.watch(step, samples)]

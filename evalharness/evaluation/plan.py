@@ -14,14 +14,15 @@ from typing import Any
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.evaluation.judges import check_judges
+from evalharness.evaluation.planned_requests import PlannedRequests
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.foreign import describe
 from evalharness.providers import Provider, check_provider, open_provider
-from evalharness.records import Case, KeyGrid, Request, RunHeader, Suite
+from evalharness.records import Case, KeyGrid, Request, RunHeader, SampleKey, Suite
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.store import environment, machine_class
-from evalharness.suites import digest, prompt_digest, requests
+from evalharness.suites import RequestMaker, digest, prompt_digest
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,22 @@ class Plan:
     """The latest accepted answer by model, prompt and case, for metrics that compare with it."""
 
     @cached_property
-    def requests(self) -> list[tuple[Case, Request]]:
+    def requests(self) -> PlannedRequests:
         """Every request with its case, in the order of sending.
 
         Only a metric on likelihoods adds the golden answers to the requests.
         """
-        found = requests(
-            self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
-        )
-        found = ((case, request if request.is_single else self._without_turns(request)) for case, request in found)
-        if not any(metric.golden_likelihood for metric in self.metrics):
-            return list(found)
-        return [(case, replace(request, golden=case.golden)) for case, request in found]
+        return PlannedRequests(self.planned, self.cases, self._request)
+
+    @cached_property
+    def _maker(self) -> RequestMaker:
+        return RequestMaker(self.suite, self.config.limits)
+
+    def _request(self, case: Case, key: SampleKey) -> Request:
+        request = self._maker.request(case, key)
+        request = request if request.is_single else self._without_turns(request)
+        needs_golden = any(metric.golden_likelihood for metric in self.metrics)
+        return replace(request, golden=case.golden) if needs_golden else request
 
     @cached_property
     def planned(self) -> KeyGrid:
@@ -67,13 +72,6 @@ class Plan:
         is_given = not self.providers[request.key.model].capabilities.repeatable
         return replace(request, dialogue=None, user=None, world=None) if is_given else request
 
-    def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
-        """By model, prompt and case: the requests of all repeats."""
-        found: dict[tuple[str, str, str], list[tuple[Case, Request]]] = {}
-        for case, request in self.requests:
-            found.setdefault((request.key.model, request.key.prompt, case.id), []).append((case, request))
-        return found
-
     @cached_property
     def cases(self) -> dict[str, Case]:
         """The cases by id."""
@@ -82,15 +80,6 @@ class Plan:
     def case(self, name: str) -> Case:
         """The case with this id."""
         return self.cases[name]
-
-    @cached_property
-    def first_requests(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
-        """By model, prompt and case: the request of repeat 0, from which more samples are requested."""
-        return {
-            (request.key.model, request.key.prompt, request.key.case): (case, request)
-            for case, request in self.requests
-            if request.key.repeat == 0
-        }
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -36,7 +36,7 @@ class ReferenceRun:
 
     def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
         """Its request for the same case; None if it has no such case, prompt or model."""
-        first = self.plan.first_requests.get((key.model, key.prompt, key.case))
+        first = self.plan.requests.first(key.model, key.prompt, key.case)
         return (first[0], another_sample(first[1], key.repeat, "reference")) if first else None
 
     def add(self, sample: Sample) -> None:
@@ -93,5 +93,5 @@ def more_samples(
     plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int], purpose: Purpose
 ) -> list[tuple[Case, Request]]:
     """Requests for more samples of a plan's cases, repeat by repeat."""
-    first = [pair for (model, prompt, _), pair in plan.first_requests.items() if (model, prompt) in pairs]
+    first = list(plan.requests.firsts(pairs))
     return [(case, another_sample(request, repeat, purpose)) for repeat in repeats for case, request in first]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -27,40 +28,41 @@ class Requests:
 
     def __init__(self, resources: Resources, plan: Plan, options: EvaluationOptions, folder: Path) -> None:
         self._resources, self._plan, self._options, self._folder = resources, plan, options, folder
-        self.planned = {planned[1].key: planned for planned in plan.requests}
         self.reference: ReferenceRun | None = None
         """The baseline's version next to this run, once it is planned."""
         if options.against is not None:
             self.reference = open_reference_run(options.against, plan, folder, resources)
-        self._unsent: dict[str, dict[SampleKey, None]] = {}
+        self._unsent: dict[str, Iterator[SampleKey]] = {}
         """By model, in the order of the plan."""
+        self._early: set[SampleKey] = set()
+        """Those that were sent before their turn, which has not come."""
         self._ahead: Counter[str] = Counter()
         """By model, the number of `_futures`."""
         self._futures: dict[SampleKey, Future[Sample]] = {}
-        self._reference_futures: list[Future[Sample]] = []
+        self._reference_futures: deque[Future[Sample]] = deque()
 
     def send(self, case: Case, request: Request) -> Future[Sample]:
         """Send one request. Returns the sample to come, scored by this suite's metrics."""
         return self._resources.pipeline.submit(case, request, self._plan.scorer)
 
-    def start(self, keys: Iterable[SampleKey]) -> None:
+    def start(self, keys: Sequence[SampleKey]) -> None:
         """Send these planned requests, of each model at most 2,000 ahead of the samples that are waited for."""
-        for key in keys:
-            self._unsent.setdefault(key.model, {})[key] = None
+        for model in self._plan.providers:
+            self._unsent[model] = filter(partial(_is_of, model), keys)
         for model in self._unsent:
             self._send_ahead(model)
 
     def _send_ahead(self, model: str) -> None:
-        unsent, room = self._unsent.get(model), MOST_AHEAD - self._ahead[model]
-        if unsent and room >= MOST_AHEAD // 2:
-            keys = list(islice(unsent, room))
-            for key in keys:
-                del unsent[key]
-            self._submit(keys)
+        room = MOST_AHEAD - self._ahead[model]
+        if room < MOST_AHEAD // 2 or not (keys := list(islice(self._unsent.get(model, ()), room))):
+            return
+        early = self._early.intersection(keys)
+        self._early -= early
+        self._submit([key for key in keys if key not in early])
 
     def _submit(self, keys: Sequence[SampleKey]) -> None:
         """Submit these requests, in turns with those of the version in `against`."""
-        turns = [(key, self.planned[key], self._counterpart(key)) for key in keys]
+        turns = [(key, self._plan.requests.turn(key), self._counterpart(key)) for key in keys]
         requests = [one for _, mine, other in turns for one in (mine, other) if one]
         futures = iter(self._resources.pipeline.submit_all(requests, self._plan.scorer))
         for key, _, other in turns:
@@ -76,19 +78,24 @@ class Requests:
     def future(self, key: SampleKey) -> Future[Sample]:
         """Return the sample to come of a planned request; sends the request if that has not happened."""
         if key not in self._futures:
-            self._unsent.get(key.model, {}).pop(key, None)
+            if key.model in self._unsent:
+                self._early.add(key)
             self._submit([key])
         self._ahead[key.model] -= 1
         found = self._futures.pop(key)
         self._send_ahead(key.model)
+        self._collect_reference(MOST_AHEAD)
         return found
 
     def collect_reference(self) -> None:
         """Wait for the samples of the other version, and append them to its record."""
-        for future in self._reference_futures:
+        self._collect_reference(0)
+
+    def _collect_reference(self, waiting: int) -> None:
+        """Append the samples of the other version to its record, until so many are left."""
+        while len(self._reference_futures) > waiting:
             assert self.reference
-            self.reference.add(future.result())
-        self._reference_futures.clear()
+            self.reference.add(self._reference_futures.popleft().result())
 
     def reference_run(self, *, stopped: bool) -> Run | None:
         """The samples of the other version so far; None without any."""
@@ -125,6 +132,10 @@ class Requests:
         capabilities = [provider.capabilities for name, provider in models if name not in reference.own_code]
         root, code = self._plan.config.root, [one.files for one in capabilities if not one.recorded]
         return all(code) and all(_is_equal(root / file, root, commit) for files in code for file in files)
+
+
+def _is_of(model: str, key: SampleKey) -> bool:
+    return key.model == model
 
 
 def _is_equal(path: Path, root: Path, commit: Commit) -> bool:

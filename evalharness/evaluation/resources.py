@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -157,21 +157,21 @@ class Resources:
             self._snapshots[commit] = Snapshot(commit, self.config.root)
         return self._snapshots[commit].folder
 
-    def estimates(self, requests: Sequence[tuple[Plan, Request]]) -> Iterator[str]:
-        """What these requests can cost: a line for each model with a price, and one for each judge."""
+    def estimates(self, requests: Sequence[tuple[Plan, Sequence[Request]]]) -> Iterator[str]:
+        """What these requests of each plan can cost: a line for each model with a price, and one for each judge."""
         if self.options.run.record == "none":
             return
-        pricing = self.pricing
-        priced = [request for _, request in requests if request.key.model in pricing]
-        for model, group in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
-            mine, price = list(group), pricing[model]
-            about = dollars(sum(map(price.about_usd, mine)))
-            deadline_s = self.providers[model].capabilities.deadline_s
-            most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))
-            yield f"llm: {len(mine)} requests to {model}: about {about} if every response has max_tokens, at most "
-            yield f"     {most} without retries; recorded responses cost nothing ({price.source})"
-        for plan in self.plans:
-            yield from _of_metrics(plan, [request for its, request in requests if its is plan])
+        pricing, found = self.pricing, dict[str, _Estimate]()
+        for request in chain.from_iterable(its for _, its in requests) if pricing else ():
+            if price := pricing.get(request.key.model):
+                deadline_s = self.providers[request.key.model].capabilities.deadline_s
+                found.setdefault(request.key.model, _Estimate()).add(price, request, deadline_s)
+        for model, one in sorted(found.items()):
+            about, most = dollars(one.about_usd), dollars(one.most_usd)
+            yield f"llm: {one.count} requests to {model}: about {about} if every response has max_tokens, at most "
+            yield f"     {most} without retries; recorded responses cost nothing ({pricing[model].source})"
+        for plan, its in requests:
+            yield from _of_metrics(plan, its)
 
     def limit_for(self, requests: Sequence[Request]) -> str:
         """The limit of this invocation that these requests would exceed, for a message; empty if they fit."""
@@ -199,6 +199,20 @@ class Resources:
                 f"--llm-budget: the price of {', '.join(unpriced)} is not known; write price = {{input = ..., output = "
                 f"...}} (dollars for a million tokens) into [tool.evalharness.models.{unpriced[0]}]"
             )
+
+
+@dataclass(slots=True)
+class _Estimate:
+    """What the requests to a model can cost."""
+
+    count: int = 0
+    about_usd: float = 0.0
+    most_usd: float = 0.0
+
+    def add(self, price: Pricing, request: Request, deadline_s: float) -> None:
+        self.count += 1
+        self.about_usd += price.about_usd(request)
+        self.most_usd += price.most_usd(request, deadline_s)
 
 
 def _of_metrics(plan: Plan, requests: Sequence[Request]) -> Iterator[str]:

@@ -41,9 +41,9 @@ class AlikeErrors:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
         """Run a case whose error is known without printing its name."""
-        if not isinstance(item, CaseItem) or not item.requests:
+        if not isinstance(item, CaseItem) or not item.keys:
             return None
-        is_first = (model := item.requests[0].key.model) not in self._reported
+        is_first = (model := item.keys[0].model) not in self._reported
         self._reported.add(model)
         if not (is_first or self._waits or model in self._failed):  # else the name waits for the result
             return None

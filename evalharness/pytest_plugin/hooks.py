@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -53,7 +53,7 @@ class EvalPlugin:
     def samples(self, item: CaseItem) -> list[Sample]:
         """Wait for the samples of a case. In an xdist worker, this sends its requests."""
         requests = self.suites.opened[item.suite].requests
-        futures = [requests.future(request.key) for request in item.requests]
+        futures = [requests.future(key) for key in item.keys]
         return [self._progress.wait(future) for future in futures]
 
     def pytest_sessionstart(self) -> None:
@@ -65,8 +65,9 @@ class EvalPlugin:
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
         cases = [item for item in items if isinstance(item, CaseItem)]
-        requests = [(self.suites.opened[one.suite].plan, request) for one in cases for request in one.requests]
-        return [for_terminal(line) for line in self.suites.resources.estimates(requests)]
+        plans = [(self.suites.opened[name].plan, keys) for name, keys in _keys_of(cases).items()]
+        chosen = [(plan, plan.requests.alone(keys)) for plan, keys in plans]
+        return [for_terminal(line) for line in self.suites.resources.estimates(chosen)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -92,11 +93,9 @@ class EvalPlugin:
 
     def _choose(self, cases: Sequence[CaseItem]) -> None:
         """Note which samples this run selects."""
-        chosen: dict[str, list[SampleKey]] = {name: [] for name in self.suites.opened}
-        for item in cases:
-            chosen[item.suite] += [request.key for request in item.requests]
+        chosen = _keys_of(cases)
         for name, run in self.suites.opened.items():
-            run.selected = chosen[name]
+            run.selected = chosen.get(name, [])
         if self._is_worker:
             selected = {name: [list(key) for key in run.selected] for name, run in self.suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
@@ -141,8 +140,8 @@ class EvalPlugin:
         for name in self.suites.resources.names:
             with suppress(EvalHarnessError):  # the workers report an invalid suite
                 self.suites.open(name)
-        requests = [(run.plan, request) for run in self.suites.opened.values() for _, request in run.plan.requests]
-        for line in list(self.suites.resources.estimates(requests)):
+        planned = [(run.plan, run.plan.requests.alone()) for run in self.suites.opened.values()]
+        for line in list(self.suites.resources.estimates(planned)):
             self._progress.message(line)
 
     @pytest.hookimpl(optionalhook=True)
@@ -240,3 +239,11 @@ def _explained() -> Iterator[None]:
         yield
     except EvalHarnessError as error:
         stop(error)
+
+
+def _keys_of(cases: Iterable[CaseItem]) -> dict[str, list[SampleKey]]:
+    """The samples of these items, by suite."""
+    keys: dict[str, list[SampleKey]] = {}
+    for item in cases:
+        keys.setdefault(item.suite, []).extend(item.keys)
+    return keys

@@ -11,7 +11,7 @@ import pytest
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin._output import Explained, node_name
 from evalharness.pytest_plugin.suites import Suites
-from evalharness.records import Case, Request, Sample
+from evalharness.records import Case, Sample, SampleKey
 from evalharness.report.explain import explain_sample
 
 SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
@@ -27,16 +27,15 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each case, prompt and model, in the order of the requests."""
-        for (model, prompt, case_id), requests in self.suites.open(self.path.stem).plan.by_case().items():
-            name = node_name(f"{case_id}[{model}-{prompt}]")
-            yield CaseItem.from_parent(
-                self,
-                name=name,
-                nodeid=f"{self.nodeid}::{name}",  # complete, so that pytest sees [model-prompt] as parameters (--lf)
-                suite=self.path.stem,
-                case=requests[0][0],
-                requests=tuple(request for _, request in requests),
-            )
+        plan = self.suites.open(self.path.stem).plan
+        for model, prompt in plan.planned.pairs:
+            for case in plan.suite.cases:
+                keys = [SampleKey(case.id, prompt, model, repeat) for repeat in range(plan.repeats[model])]
+                yield self._item(node_name(f"{case.id}[{model}-{prompt}]"), case, keys)
+
+    def _item(self, name: str, case: Case, keys: Sequence[SampleKey]) -> CaseItem:
+        nodeid = f"{self.nodeid}::{name}"  # complete, so that pytest sees [model-prompt] as parameters (--lf)
+        return CaseItem.from_parent(self, name=name, nodeid=nodeid, suite=self.path.stem, case=case, keys=keys)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The problems of an invalid suite, without a traceback."""
@@ -68,9 +67,9 @@ class CaseFailedError(Exception):
 class CaseItem(pytest.Item):
     """A case with one prompt and model. Passes when each sample has its scores and its hard assertions hold."""
 
-    def __init__(self, *, suite: str, case: Case, requests: Sequence[Request], **kwargs: Any) -> None:
+    def __init__(self, *, suite: str, case: Case, keys: Sequence[SampleKey], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.suite, self.case, self.requests = suite, case, requests
+        self.suite, self.where, self.keys = suite, case.where, keys
         self.samples: Sequence[Sample] = ()
         for tag in case.tags:
             self.extra_keyword_matches.add(tag)
@@ -90,14 +89,12 @@ class CaseItem(pytest.Item):
         """Prompt, golden, response and scores instead of a traceback."""
         if isinstance(excinfo.value, CaseFailedError):
             bad = next(sample for sample in excinfo.value.samples if not sample.ok)
-            return Explained(
-                explain_sample(bad, self.case.where), str(self.path), str(excinfo.value), self.case.where.line
-            )
+            return Explained(explain_sample(bad, self.where), str(self.path), str(excinfo.value), self.where.line)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
         """The file and the line (from 0) of the case."""
-        return self.path, max(0, self.case.where.line - 1), self.name
+        return self.path, max(0, self.where.line - 1), self.name
 
 
 def _reasons(sample: Sample) -> list[str]:

@@ -4,6 +4,15 @@ Suites are untrusted data: they run no code, read no file outside the root and c
 """
 
 from evalharness.suites.load import digest, load_suite, prompt_digest, suite_names, suite_path
-from evalharness.suites.render import another_sample, requests
+from evalharness.suites.render import RequestMaker, another_sample, requests
 
-__all__ = ["another_sample", "digest", "load_suite", "prompt_digest", "requests", "suite_names", "suite_path"]
+__all__ = [
+    "RequestMaker",
+    "another_sample",
+    "digest",
+    "load_suite",
+    "prompt_digest",
+    "requests",
+    "suite_names",
+    "suite_path",
+]

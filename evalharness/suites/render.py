@@ -97,6 +97,45 @@ def _files_of(prompt: Prompt) -> Read:
     return lambda _, reference: prompt.attachments[reference]
 
 
+class RequestMaker:
+    """Makes the requests of a suite, one at a time. Raises TemplateError, but not for a suite of `load_suite`."""
+
+    def __init__(self, suite: Suite, limits: Limits) -> None:
+        self._suite, self._renderer = suite, Renderer(limits)
+        self._common: dict[str, tuple[Message, ...]] = {}
+        self._last: tuple[Case, str] | None = None
+        self._first: Request | None = None
+
+    def request(self, case: Case, key: SampleKey) -> Request:
+        """The request for a planned sample of a case. The messages of the last case are kept, for its repeats."""
+        if self._first is None or self._last is None or self._last[0] is not case or self._last[1] != key.prompt:
+            self._first, self._last = self._rendered(case, key), (case, key.prompt)
+        return replace(self._first, key=key, params=_seeded(self._suite.params, key.repeat))
+
+    def _rendered(self, case: Case, key: SampleKey) -> Request:
+        suite, prompt = self._suite, self._suite.prompts[key.prompt]
+        variables = {**suite.vars, **case.vars}
+        mine = replace(prompt, messages=prompt.by_case[case.id]) if prompt.by_case else prompt
+        messages, user = _messages(self._renderer, mine, variables, case)
+        return Request(
+            key,
+            messages,
+            _shared(messages, self._common_of(prompt)),
+            suite.params,
+            variables=variables,
+            tools=suite.tools,
+            dialogue=Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None,
+            user=user,
+            world=suite.world,
+        )
+
+    def _common_of(self, prompt: Prompt) -> tuple[Message, ...]:
+        if prompt.name not in self._common:
+            common = () if prompt.by_case else self._renderer.common_messages(prompt, self._suite.vars)
+            self._common[prompt.name] = common
+        return self._common[prompt.name]
+
+
 def requests(
     suite: Suite, *, models: Iterable[str], prompts: Iterable[str], repeats: Mapping[str, int], limits: Limits
 ) -> Iterator[tuple[Case, Request]]:
@@ -105,33 +144,12 @@ def requests(
     `repeats` maps a model to its number of samples per case. Raises TemplateError, but not for a suite that
     `load_suite` returned.
     """
-    renderer = Renderer(limits)
-    prompts = list(prompts)
+    maker, prompts = RequestMaker(suite, limits), list(prompts)
     for model in models:
-        for prompt in (suite.prompts[name] for name in prompts):
-            common = () if prompt.by_case else renderer.common_messages(prompt, suite.vars)
+        for prompt in prompts:
             for case in suite.cases:
-                variables = {**suite.vars, **case.vars}
-                mine = replace(prompt, messages=prompt.by_case[case.id]) if prompt.by_case else prompt
-                messages, user = _messages(renderer, mine, variables, case)
-                shared = _shared(messages, common)
-                dialogue = Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None
                 for repeat in range(repeats[model]):
-                    key, params = SampleKey(case.id, prompt.name, model, repeat), _seeded(suite.params, repeat)
-                    yield (
-                        case,
-                        Request(
-                            key,
-                            messages,
-                            shared,
-                            params,
-                            variables=variables,
-                            tools=suite.tools,
-                            dialogue=dialogue,
-                            user=user,
-                            world=suite.world,
-                        ),
-                    )
+                    yield case, maker.request(case, SampleKey(case.id, prompt, model, repeat))
 
 
 def _messages(
@@ -166,4 +184,4 @@ def _seeded(params: Params, repeat: int, purpose: Purpose = "planned") -> Params
     return replace(params, seed=(params.seed + repeat) % 2**32) if repeat else params
 
 
-__all__ = ["Renderer", "TemplateError", "another_sample", "requests"]
+__all__ = ["Renderer", "RequestMaker", "TemplateError", "another_sample", "requests"]

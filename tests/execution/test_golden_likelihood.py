@@ -111,7 +111,7 @@ def test_golden_is_in_every_request(plan: Planner) -> None:
     """The request of each repeat and of each additional sample has the case's golden answers."""
     plans = plan(repeat=2)
     assert [request.golden for _, request in plans.requests] == [("Yes.",)] * 2 + [("No.", "Never.")] * 2
-    further = [another_sample(request, 0, "rerun") for _, request in plans.first_requests.values()]
+    further = [another_sample(request, 0, "rerun") for _, request in plans.requests.firsts(plans.planned.pairs)]
     assert [request.golden for request in further] == [("Yes.",), ("No.", "Never.")]
 
 

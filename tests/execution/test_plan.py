@@ -12,11 +12,15 @@ from plans import run_plan
 import evalharness
 from evalharness.config import Config
 from evalharness.errors import ConfigError
+from evalharness.evaluation import planned_requests, requests
+from evalharness.evaluation.evaluation import open_evaluation
+from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.evaluation.resources import Resources
 from evalharness.execution.keys import request_text
 from evalharness.providers import Provider
 from evalharness.providers.scripted import ScriptedProvider
-from evalharness.records import GateRule, Request, Sample, SampleKey
+from evalharness.records import GateRule, Request, Response, Sample, SampleKey
 from evalharness.store import RunWriter, read_run
 from evalharness.testing import Project
 
@@ -224,3 +228,52 @@ def test_new_parameters_count(config: Config, params: str) -> None:
     text = request_text(Plain(), {}, plan.requests[0][1])
     assert plan.prompt_digests["plain"] != DIGEST
     assert plan.header().params.keys() == json.loads(text)["wire"]["params"].keys() > FIRST_PARAMS
+
+
+def test_requests_of_a_large_plan_are_made_when_wanted(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that is too large to be kept gives equal requests, one by one, in order, by place and by key."""
+    held = a_plan(config, models=["other", "fake"], prompts=["polite", "plain"], repeat=2).requests
+    monkeypatch.setattr(planned_requests, "MOST_HELD", 3)
+    made = a_plan(config, models=["other", "fake"], prompts=["polite", "plain"], repeat=2).requests
+    assert held[0] is held[0]
+    assert made[0] is not made[0]
+    assert list(made) == list(held) == [held.turn(key) for key in held.keys]
+    assert made[1:5] == list(made)[1:5]
+    assert list(made.alone()) == [request for _, request in held]
+    assert list(made.alone(held.keys[2:4])) == made.alone()[2:4] == [request for _, request in held[2:4]]
+    first = made.first("fake", "plain", "b")
+    assert first is not None
+    assert (first[0].id, first[1].key) == ("b", ("b", "plain", "fake", 0, "planned"))
+    assert made.first("fake", "plain", "z") is None
+    assert [turn[1].key[:3] for turn in made.firsts([("fake", "plain")])] == [(c, "plain", "fake") for c in "ab"]
+
+
+class Counted(ScriptedProvider):
+    """A scripted model that counts its answers."""
+
+    asked = 0
+
+    def complete(self, request: Request) -> Response:
+        """Count and answer."""
+        self.asked += 1
+        return super().complete(request)
+
+
+def test_a_sample_that_is_waited_for_early_is_sent_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples may be waited for in any order: each request is sent once."""
+    monkeypatch.setattr(requests, "MOST_AHEAD", 4)
+    cases = "".join(f"  - {{id: c{number}, vars: {{question: x}}}}\n" for number in range(20))
+    project = Project(tmp_path)
+    project.write("pyproject.toml", PROJECT)
+    project.write(
+        "suites/demo.yaml", f"{SUITE.partition('  - {id: a')[0]}{cases}".replace("exact", "{length: {max_words: 5}}")
+    )
+    fake = Counted({"*": "Yes."})
+    resources = Resources(project.config, EvaluationOptions(baseline="none"), ("demo",), {"fake": fake})
+    evaluation = open_evaluation("demo", resources)
+    with resources:
+        evaluation.start()
+        for key in reversed(evaluation.selected):
+            evaluation.add(evaluation.wait(key))
+    assert evaluation.finish().run.complete
+    assert fake.asked == 20
