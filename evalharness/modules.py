@@ -46,7 +46,6 @@ ON_DEMAND = (
     "evalharness.store.acceptances",
     "evalharness.store.answer_labels",
     "rapidfuzz.distance",
-    "scipy.special",
 )
 """What the last steps import on first use. `aevaluate` imports it early: it evaluates in a thread of its own."""
 

@@ -21,6 +21,7 @@ from statsmodels.stats.multitest import multipletests
 
 from evalharness.gate.latency import hodges_lehmann, wilcoxon_p
 from evalharness.gate.scores import assess_scores
+from evalharness.gate.stats.beta import beta_quantiles
 from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below
 from evalharness.gate.stats.permutation import holm, p_worse, smallest_p
 from evalharness.gate.stats.sessions import corrected, overdispersion
@@ -222,6 +223,15 @@ def test_distributions(value: float) -> None:
         assert t_below(value, degrees) == pytest.approx(stats.t.cdf(value, degrees), abs=1e-12)
     assert normal_below(value) == pytest.approx(stats.norm.cdf(value), abs=1e-12)
     assert normal_quantile(normal_below(-abs(value))) == pytest.approx(-abs(value), abs=1e-9)
+
+
+@given(st.lists(st.tuples(*[st.floats(-2, 2).map(lambda exponent: 10**exponent)] * 2), min_size=1, max_size=4))
+def test_beta_quantiles(parameters: list[tuple[float, float]]) -> None:
+    """The quantiles of beta distributions equal those of scipy.stats, also for densities with a pole at either end."""
+    at = (np.arange(50) + 0.5) / 50
+    found = beta_quantiles([a for a, _ in parameters], [b for _, b in parameters], at)
+    expected = [stats.beta.ppf(at, a, b) for a, b in parameters]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalharness.gate.defaults import POWER
+from evalharness.gate.stats.beta import beta_quantiles
 from evalharness.gate.stats.bounds import Spread
-from evalharness.gate.stats.distributions import normal_quantile
+from evalharness.gate.stats.distributions import normal_below, normal_quantile
 from evalharness.gate.stats.permutation import Floats, candidate_passes
 
 _SUITES = 600
@@ -84,15 +85,13 @@ def _pass_fail(known: Sequence[Floats], runs: tuple[int, int], alpha: float, see
 
 def _posteriors(known: Sequence[Floats]) -> tuple[list[int], list[Floats]]:
     """For each number of passes: the number of such cases, and quantiles of the posterior of their pass rate."""
-    from scipy.special import betaincinv
-
     counts: dict[tuple[int, int], int] = {}
     for runs in known:
         key = int(runs.sum()), len(runs)
         counts[key] = counts.get(key, 0) + 1
     a, b = _prior(known)
     at = (np.arange(_GRID) + 0.5) / _GRID
-    return list(counts.values()), [betaincinv(a + x, b + k - x, at) for x, k in counts]
+    return list(counts.values()), list(beta_quantiles([a + x for x, _ in counts], [b + k - x for x, k in counts], at))
 
 
 def _prior(known: Sequence[Floats]) -> tuple[float, float]:
@@ -154,12 +153,11 @@ class _Steps:
 
     @staticmethod
     def _edgeworth(distance: Floats, variance: Floats, skew: Floats) -> Floats:
-        from scipy.special import ndtr
-
         deviation = np.sqrt(np.maximum(variance, 1e-12))
         z = distance / deviation
         density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-        p: Floats = np.where(variance > 0, ndtr(z) - density * (z**2 - 1) * skew / deviation**3 / 6, 1.0)
+        below = np.array([normal_below(value) for value in z])
+        p: Floats = np.where(variance > 0, below - density * (z**2 - 1) * skew / deviation**3 / 6, 1.0)
         return p
 
     def _exact(self, by_total: Floats, observed: Floats) -> Floats:
