@@ -242,6 +242,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.answer_label",
         "evalharness.records.application",
         "evalharness.records.dialogue",
+        "evalharness.records.gates",
         "evalharness.records.attachment",
         "evalharness.records.judged_again",
         "evalharness.records.marks",

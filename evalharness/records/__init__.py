@@ -12,6 +12,7 @@ from __future__ import annotations
 from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import END, USER, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
+from evalharness.records.gates import ASSERTIONS, GateRule, TimeBounds, Unit
 from evalharness.records.judged_again import AnswerScore, JudgedAgain
 from evalharness.records.planned import KeyGrid, KeyList, PlannedKeys
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
@@ -19,10 +20,8 @@ from evalharness.records.run import Run, RunHeader, Stability
 from evalharness.records.sample import TIMINGS, Sample, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
 from evalharness.records.suite import (
-    ASSERTIONS,
     Case,
     ConfiguredText,
-    GateRule,
     GateSpec,
     Location,
     Message,
@@ -32,7 +31,6 @@ from evalharness.records.suite import (
     Spec,
     Suite,
     Tool,
-    Unit,
 )
 from evalharness.records.verdict import (
     SEVERITY,
@@ -106,6 +104,7 @@ __all__ = [
     "Stability",
     "Status",
     "Suite",
+    "TimeBounds",
     "Timing",
     "Tool",
     "ToolCall",

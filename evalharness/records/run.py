@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from math import fsum
 from typing import Any
 
+from evalharness.records.gates import GateRule
 from evalharness.records.judged_again import JudgedAgain
 from evalharness.records.marks import Mark, marked, marked_keys, metrics_of
 from evalharness.records.planned import KeyList, PlannedKeys
 from evalharness.records.response import SampleKey
 from evalharness.records.sample import Sample
-from evalharness.records.suite import GateRule
 
 
 @dataclass(frozen=True, slots=True)

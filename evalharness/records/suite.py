@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from evalharness.records.application import ToolCall, message_text
 from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import USER, SimulatedUser
+from evalharness.records.gates import GateRule
 from evalharness.records.world import World
 
 PART_BREAK = "\n\n"
@@ -165,31 +166,6 @@ class Spec:
     def score_name(self) -> str:
         """The name of a metric's scores, for gates and reports."""
         return self.alias or self.name
-
-
-Unit = Literal["points", "ratio"]
-"""Unit of a margin or a change: points of a 0..1 score, or a ratio of seconds or tokens."""
-
-
-ASSERTIONS = "assertions"
-"""The metric of gates on assertions: the share of cases that keep all of them."""
-
-
-class GateRule(NamedTuple):
-    """The rule of a gate: a metric with its margin."""
-
-    metric: str
-    margin: float
-    """In `unit`: 0.05 is 5 points of a 0..1 score, or a ratio of 5 %."""
-    target: Literal["suite", "population"] = "suite"
-    """Whether the verdict holds for exactly these cases, or for cases like these."""
-    tag: str = ""
-    """Only cases with this tag; empty for all."""
-    slots: int = 0
-    """For a gate on seconds: number of responses that the engine generates at once. 0 for the model's own setting."""
-    unit: Unit = "points"
-    worst: float | None = None
-    """Points that a single case may lose; None for any number."""
 
 
 @dataclass(frozen=True, slots=True)
