@@ -39,6 +39,8 @@ ON_DEMAND = (
     "evalharness.evaluation.judge_again",
     "evalharness.evaluation.judge_labels",
     "evalharness.evaluation.judged_again",
+    "evalharness.gate.attainment",
+    "evalharness.gate.goodput",
     "evalharness.gate.kinds.judged",
     "evalharness.gate.pairwise",
     "evalharness.report.export",

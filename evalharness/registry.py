@@ -109,8 +109,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "judges": {},
     "gate_kinds": {
         "assertions": "evalharness.gate.kinds.assertions:ASSERTIONS",
+        "attainment": "evalharness.gate.kinds.in_time:ATTAINMENT",
         "cost": "evalharness.gate.kinds.cost:COST",
         "first_token": "evalharness.gate.kinds.latency:FIRST_TOKEN",
+        "goodput": "evalharness.gate.kinds.in_time:GOODPUT",
         "latency": "evalharness.gate.kinds.latency:LATENCY",
         "per_token": "evalharness.gate.kinds.latency:PER_TOKEN",
         "score": "evalharness.gate.kinds.score:SCORE",

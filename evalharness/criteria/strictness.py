@@ -19,8 +19,20 @@ _RANKS = {"baseline": 0, "stable": 1, "always": 2}
 
 def is_narrower(then: GateRule, now: GateRule) -> bool:
     """Whether the new gate allows at most what the old one did, and is equal in everything else."""
-    is_alike = now._replace(margin=then.margin, worst=then.worst) == then
-    return is_alike and now.margin <= then.margin and _worst(now) <= _worst(then)
+    alike = now._replace(margin=then.margin, worst=then.worst, within=then.within, at_least=then.at_least)
+    numbers = now.margin <= then.margin and _worst(now) <= _worst(then) and (now.at_least or 0) >= (then.at_least or 0)
+    return alike == then and numbers and _is_as_soon(then, now)
+
+
+def _is_as_soon(then: GateRule, now: GateRule) -> bool:
+    """Whether a response in time by the new bounds is in time by the old ones too.
+
+    Without a share that must be in time, the bounds select what is compared, so that other ones are another gate.
+    """
+    if then.at_least is None or then.within is None or now.within is None:
+        return then.within == now.within
+    bounds = zip(then.within, now.within, strict=True)
+    return all(before is None or (after is not None and after <= before) for before, after in bounds)
 
 
 def is_stricter_value(then: CriteriaCheck, now: CriteriaCheck) -> bool:
@@ -58,7 +70,9 @@ def _rose(then: Any, now: Any) -> bool:
 def shown_rule(name: str, rule: GateRule) -> str:
     """The numbers of a gate."""
     worst = "" if rule.worst is None else f", worst {size(100 * rule.worst, 'points')}"
-    return f"margin {size(100 * rule.margin, 'percent' if rule.unit == 'ratio' else 'points')}{worst}"
+    within = "" if rule.within is None else f", within {rule.within}"
+    share = "" if rule.at_least is None else f", at least {100 * rule.at_least:g} %"
+    return f"margin {size(100 * rule.margin, 'percent' if rule.unit == 'ratio' else 'points')}{worst}{within}{share}"
 
 
 def shown_check(check: CriteriaCheck) -> str:

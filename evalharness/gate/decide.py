@@ -100,7 +100,7 @@ def _evidence(kind: GateKind, context: GateContext, accept_command: str) -> Pend
     pairing = context.pairing
     if pairing.broken:
         return _undecided(context, "error", pairing.broken, kind)
-    if pairing.baseline is None:
+    if pairing.baseline is None and kind.needs_baseline:
         return _first(kind, context, accept_command)
     if reason := provider_change(pairing, context.run.header):
         return _undecided(context, "incomparable", reason, kind)

@@ -88,6 +88,26 @@ Points = Annotated[
     ),
 ]
 
+_UNITS = {"ms": 0.001, "s": 1.0}
+
+
+def seconds(value: Any) -> Any:
+    """The seconds that `300ms` or `2s` spells."""
+    for unit, factor in _UNITS.items():
+        if isinstance(value, str) and value.endswith(unit):
+            found = number(Bare(value.removesuffix(unit).rstrip()))
+            return found * factor if isinstance(found, int | float) else value
+    raise ValueError(f"expected a time with its unit, such as 300ms or 2s, got {value}")
+
+
+Seconds = Annotated[
+    float,
+    Strict(),
+    Field(gt=0, le=86_400),
+    BeforeValidator(seconds),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9.]+ ?(ms|s)$"}),
+]
+
 
 T = TypeVar("T")
 OrNull = Annotated[T | None, BeforeValidator(number_or_null)]

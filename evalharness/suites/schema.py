@@ -16,6 +16,7 @@ from evalharness.suites.field_types import (
     Name,
     OrNull,
     Points,
+    Seconds,
     Stops,
     StrictSchema,
     TagName,
@@ -60,6 +61,17 @@ class ToolSchema(StrictSchema):
     """JSON Schema of the arguments, with `type: object`."""
 
 
+class WithinSchema(StrictSchema):
+    """Bounds of the time of a response, as in 300ms or 2s."""
+
+    ttft: Seconds | None = None
+    """Time to the first token."""
+    tpot: Seconds | None = None
+    """Time per output token after the first."""
+    e2el: Seconds | None = None
+    """Time until the response is complete."""
+
+
 class GateSchema(StrictSchema):
     """A gate: `metric` may drop by at most `margin`."""
 
@@ -73,6 +85,10 @@ class GateSchema(StrictSchema):
     """For latency gates: use only timings of models with this many slots. 1 means no concurrent answers."""
     worst: Annotated[Points, Field(lt=1)] | None = None
     """Points of a 0..1 score that a single case may lose."""
+    within: WithinSchema | None = None
+    """For attainment and goodput: what a response must keep to be in time."""
+    at_least: Annotated[Points, Field(lt=1)] | None = None
+    """For attainment: the least share of responses in time."""
 
 
 class CaseSchema(StrictSchema):

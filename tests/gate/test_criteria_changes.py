@@ -28,6 +28,7 @@ from evalharness.records import (
     Prompt,
     Spec,
     Suite,
+    TimeBounds,
 )
 from evalharness.testing import accepted_run, baseline_sample
 from evalharness.testing import case as case_of
@@ -124,6 +125,12 @@ def gates(**margins: float) -> World:
     """With these gates."""
     rules = (GateRule(name, margin, unit="ratio" if name == "cost" else "points") for name, margin in margins.items())
     return suite(gates=tuple(GateSpec(rule, HERE) for rule in rules))
+
+
+def slo(at_least: float | None = 0.95, *, metric: str = "attainment", **within: float) -> World:
+    """With one gate on responses in time."""
+    rule = GateRule(metric, 0.05, within=TimeBounds(**within), at_least=at_least)
+    return suite(gates=(GateSpec(rule, HERE),))
 
 
 def setting(*path: str, to: Any) -> World:
@@ -310,6 +317,37 @@ def test_stricter(now: World, line: str) -> None:
     (change,) = changes(World().criteria, now.criteria)
     assert line in str(change)
     assert not change.relaxes
+
+
+SLO = slo(ttft=0.3, e2el=2.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "line", "relaxes"),
+    [
+        (slo(0.9, ttft=0.3, e2el=2.0), "within ttft 300ms, e2el 2s, at least 90 %", True),
+        (slo(0.99, ttft=0.3, e2el=2.0), "at least 99 %", False),
+        (slo(ttft=0.4, e2el=2.0), "within ttft 400ms, e2el 2s", True),
+        (slo(ttft=0.2, e2el=2.0), "within ttft 200ms, e2el 2s", False),
+        (slo(ttft=0.3), "within ttft 300ms", True),
+        (slo(ttft=0.3, e2el=2.0, tpot=0.05), "within ttft 300ms, tpot 50ms, e2el 2s", False),
+        (slo(0.99, ttft=0.4, e2el=2.0), "at least 99 %", True),
+        (slo(None, metric="goodput", ttft=0.3, e2el=2.0), "removed", True),
+    ],
+)
+def test_bounds_of_times_and_shares(now: World, line: str, relaxes: bool) -> None:
+    """A longer bound, a missing one and a smaller share relax a gate on attainment; the opposite does not."""
+    found = changes(SLO.criteria, now.criteria)
+    assert line in "; ".join(map(str, found))
+    assert any(one.relaxes for one in found) == relaxes
+
+
+@pytest.mark.parametrize("bound", [0.2, 0.4])
+def test_other_bounds_of_goodput(bound: float) -> None:
+    """Bounds of a gate on goodput select what it compares, so that shorter ones relax it as longer ones do."""
+    then, now = (slo(None, metric="goodput", ttft=one) for one in (0.3, bound))
+    (change,) = changes(then.criteria, now.criteria)
+    assert change.relaxes
 
 
 @pytest.mark.parametrize("now", SAME, ids=range(len(SAME)))

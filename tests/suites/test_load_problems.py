@@ -9,6 +9,7 @@ import pytest
 
 from evalharness.config import Config
 from evalharness.errors import SuiteError
+from evalharness.records import TimeBounds
 from evalharness.suites import load_suite
 
 Make = Callable[..., Any]
@@ -152,6 +153,46 @@ def test_options_of_a_gate(project: Make, good: str) -> None:
     for gate, option in (("metric: cost, slots: 1", "slots"), ("metric: latency, tag: t", "tag")):
         problems = "\n".join(map(str, project(good + f"gates: [{{{gate}}}]\n").problems()))
         assert f"does not take '{option}': remove it" in problems
+
+
+@pytest.mark.parametrize(
+    ("written", "within"),
+    [
+        ("{ttft: 300ms, e2el: 2s}", TimeBounds(ttft=0.3, e2el=2.0)),
+        ("{tpot: '12.5 ms'}", TimeBounds(tpot=0.0125)),
+        ("{e2el: 1m}", "e2el: expected a time with its unit, such as 300ms or 2s, got 1m"),
+        ("{e2el: 2}", "e2el: expected a time with its unit, such as 300ms or 2s, got 2"),
+        ("{e2el: 0s}", "e2el: must be greater than 0"),
+        ("{e2el: nans}", "e2el: must be"),
+        ("{e2el: [2s]}", "e2el: expected a time with its unit"),
+        ("{itl: 2s}", "unknown key 'itl'"),
+        ("{}", "expected at least one bound, as in within: {ttft: 300ms, e2el: 2s}"),
+    ],
+)
+def test_bounds_of_times(project: Make, good: str, written: str, within: TimeBounds | str) -> None:
+    """A bound of a time has a unit, and `within` has at least one bound."""
+    made = project(good + f"gates: [{{metric: attainment, within: {written}, at_least: 95%}}]\n")
+    if isinstance(within, str):
+        assert within in "\n".join(map(str, made.problems()))
+    else:
+        rule = made.load().gates[0].rule
+        assert (rule.within, rule.at_least) == (pytest.approx(within), 0.95)
+
+
+@pytest.mark.parametrize(
+    ("gate", "problem"),
+    [
+        ("metric: attainment, at_least: 95%", "a gate on attainment needs 'within', as in within: {ttft: 300ms"),
+        ("metric: attainment, within: {e2el: 2s}", "a gate on attainment needs 'at_least', as in at_least: 95%"),
+        ("metric: attainment, within: {e2el: 2s}, at_least: 100%", "at_least: must be less than 1"),
+        ("metric: goodput", "a gate on goodput needs 'within'"),
+        ("metric: goodput, within: {e2el: 2s}, at_least: 95%", "a gate on goodput does not take 'at_least': remove it"),
+        ("metric: latency, within: {e2el: 2s}", "a gate on latency does not take 'within': remove it"),
+    ],
+)
+def test_keys_of_gates_on_responses_in_time(project: Make, good: str, gate: str, problem: str) -> None:
+    """`attainment` needs bounds and a share, `goodput` bounds alone; other gates take neither."""
+    assert problem in "\n".join(map(str, project(good + f"gates: [{{{gate}}}]\n").problems()))
 
 
 def test_all_at_once_in_file_order(project: Make, good: str) -> None:

@@ -41,7 +41,11 @@ class GateKind(ABC):
     level_unit: ClassVar[LevelUnit] = ""
     """Unit of `before` and `after` in a `GateResult`; `points` for scores from 0 to 1."""
     options: ClassVar[frozenset[str]] = frozenset()
-    """Keys allowed in a suite besides `metric` and `margin`: `tag`, `target`, `slots`, `worst`."""
+    """Keys that a suite may add: `tag`, `target`, `slots`, `worst`, `within`, `at_least`."""
+    required: ClassVar[frozenset[str]] = frozenset()
+    """Those of the `options` that a suite must give."""
+    needs_baseline: ClassVar[bool] = True
+    """Whether the gate has no verdict without a baseline."""
     shares_alpha: ClassVar[bool] = True
     """Whether the p-value takes part in Holm's correction over the gates of a run."""
     informs: ClassVar[bool] = False
