@@ -13,6 +13,7 @@ EvalHarnessError
     ├── RetryableError            a retry may succeed
     │   ├── ThrottledError        the endpoint wants fewer requests
     │   └── UnknownOutcomeError   also a BilledError: one retry at most
+    │       └── LostWorkerError   the worker of an executor is gone
     └── ModelUnavailableError     every request to this model will fail
 """
 
@@ -125,6 +126,10 @@ class ThrottledError(RetryableError):
 
 class UnknownOutcomeError(RetryableError, BilledError):
     """The response is lost or unusable, and may be billed: the request is retried once at most."""
+
+
+class LostWorkerError(UnknownOutcomeError):
+    """The worker that had the request is gone: another one gets it, once, also where `retries` is 0."""
 
 
 class ModelUnavailableError(ProviderError):

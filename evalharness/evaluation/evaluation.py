@@ -29,7 +29,7 @@ from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.prompt_changes import EarlierCode, prompt_changes
 from evalharness.evaluation.requests import Requests
 from evalharness.evaluation.resources import Resources
-from evalharness.evaluation.speed import MachineSpeed
+from evalharness.evaluation.speed import MachineSpeed, placed
 from evalharness.logs import get_logger
 from evalharness.records import (
     JudgedAgain,
@@ -78,7 +78,8 @@ class Evaluation:
         self.speed = MachineSpeed(self.plan)
         against = self.options.against.sha if self.options.against else ""
         self._accept_command = accept_command(name, self.options)
-        self.header = replace(self.plan.header(resources.environment), max_stages=self._stages(), against=against)
+        header = replace(self.plan.header(resources.environment), max_stages=self._stages(), against=against)
+        self.header = placed(header, self.options.executor, resources.config)
         self.selected: Sequence[SampleKey] = ()
         self.samples: Sequence[Sample] = ()
         """The samples so far, in the order of the record."""
@@ -132,7 +133,8 @@ class Evaluation:
         """The samples so far, with the header of the record."""
         samples, stability, judged = so_far(self.samples), tuple(self.stability), tuple(self.judged_again)
         selected = self.selected if self.selected is self.header.planned else tuple(self.selected)
-        return Run(self.header, samples, selected, self._stopped, self.speed.calibration_s, stability, judged)
+        how = self._stopped, self.speed.calibration_s, stability, judged
+        return Run(self.header, samples, selected, *how, lost_nodes=tuple(self.resources.lost_nodes))
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

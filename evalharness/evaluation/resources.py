@@ -51,6 +51,8 @@ class Resources:
     plans: list[Plan] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """A line for each extension that failed to close."""
+    lost_nodes: list[str] = field(default_factory=list)
+    """The nodes of a cluster, and the workers on them, that were lost; filled at the end."""
     _locks: dict[str, RunLock] = field(default_factory=dict)
     _snapshots: dict[Commit, Snapshot] = field(default_factory=dict)
     _checkouts: dict[Commit, Snapshot] = field(default_factory=dict)
@@ -93,8 +95,12 @@ class Resources:
                 ledger = opening.enter_context(closing(open_ledger(self.config.cache_dir, self.config.root, admit)))
             self._ledger = ledger
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
+            if ledger is not None and not ledger.read_only and options.record != "none":
+                for rows in executor.left_behind():
+                    ledger.keep(rows)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
             opening.callback(lambda: self.warnings.extend(engine.warnings))
+            opening.callback(lambda: self._note(executor.lost))
             pipeline = Pipeline(engine, options.deadline_s)
             self._pipeline = opening.enter_context(pipeline)
             self._running = opening.pop_all()
@@ -191,6 +197,10 @@ class Resources:
         found = {model: self._executor.refusal(model) for model in models}
         if self.options.run.record != "none" and not all(found.values()):
             yield from (f"llm: {model} gets no request: {error}" for model, error in found.items() if error)
+
+    def _note(self, lost: Sequence[str]) -> None:
+        self.lost_nodes.extend(lost)
+        self.warnings.extend(f"lost during the run: {node}; another worker got its requests" for node in lost)
 
     def _check_prices(self, pricing: dict[str, Pricing]) -> None:
         unpriced = [model for model in self.providers if model not in pricing]

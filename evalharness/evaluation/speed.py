@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 
+from evalharness.config import Config
 from evalharness.evaluation.plan import Plan
+from evalharness.execution import Executor
+from evalharness.execution.elsewhere import executor_kind
 from evalharness.gate.kinds import gate_kind
+from evalharness.records import RunHeader
 from evalharness.store import work_s
 
 
@@ -24,3 +29,10 @@ class MachineSpeed:
         if self._needed:
             self._measured += [work_s() for _ in range(times)]
             self.calibration_s = median(self._measured)
+
+
+def placed(header: RunHeader, executor: str | Executor | None, config: Config) -> RunHeader:
+    """Return the header with another machine class where an executor places local models on other machines."""
+    kind = executor_kind(executor, config) if executor is None or isinstance(executor, str) else "local"
+    elsewhere = header.fixed and kind != "local"
+    return replace(header, machine_class=f"{header.machine_class}, executor {kind}") if elsewhere else header

@@ -66,6 +66,10 @@ class Attempts:
             raise harmless(error)
         return attempt.result()
 
+    def recorded(self, attempt: str) -> None:
+        """Tell the executor that the response of an attempt is in the ledger."""
+        self._executor.recorded(attempt)
+
     def _started(self, request: Request) -> asyncio.Future[Response]:
         try:
             return self._executor.start(request)

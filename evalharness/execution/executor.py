@@ -22,11 +22,12 @@ from typing import Protocol, cast
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
+from evalharness.execution.elsewhere import Elsewhere, executor_kind
 from evalharness.providers import Provider
 from evalharness.records import Message, Request, Response, SampleError
 
 
-class Executor(Protocol):
+class Executor(Elsewhere, Protocol):
     """A place where requests run. A class of its own needs `submit` alone: the rest has the defaults below.
 
     Made by a factory of the registry, with the options of `[tool.evalharness.executors.NAME]`. A factory that has the
@@ -111,9 +112,9 @@ def open_executor(executor: str | Executor | None, config: Config, providers: Ma
     """
     if executor is not None and not isinstance(executor, str):
         return _checked(executor)
-    name = executor or config.executor
+    name, kind = executor or config.executor, executor_kind(executor, config)
     table = config.executors.get(name)
-    kind, options = (table.executor, table.options) if table else (name, {})
+    options = table.options if table else {}
     place = f"[tool.evalharness.executors.{name}]" if table else "executor"
     try:
         return cast("Executor", registry.make("executors", kind, options, config=config, providers=providers))

@@ -46,7 +46,7 @@ class ModelQueue:
 
     def __init__(self, model: str, accounts: Accounts, executor: Executor, memory_manager: MemoryManager) -> None:
         self.model, self.accounts, self._capabilities = model, accounts, accounts.provider.capabilities
-        given, most = accounts.options.concurrency, self._capabilities.concurrency
+        given, most = accounts.options.concurrency, self._capabilities.concurrency * executor.places(model)
         self._most = max(1, min(most, given or most))
         start = self._most if given else START  # a given number needs no slow start
         self._limiter = Limiter(self._most, start, model)
@@ -178,6 +178,7 @@ class ModelQueue:
             await self._failed(job, attempt, error, reserved, sent_at)
         else:
             await self.accounts.record(job, attempt, response)
+            self._attempts.recorded(attempt)
             job.response = response
             self._complete(job)
 

@@ -87,6 +87,8 @@ class Run:
     """Accepted runs of each case that broke an assertion."""
     judged_again: tuple[JudgedAgain, ...] = ()
     """Scores of accepted answers by judges that have changed since."""
+    lost_nodes: tuple[str, ...] = ()
+    """The nodes of a cluster, and the workers on them, that were lost while this invocation ran."""
 
     @property
     def complete(self) -> bool:

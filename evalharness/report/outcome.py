@@ -55,7 +55,7 @@ class Outcome:
     report_errors: tuple[str, ...] = ()
     """A line for each report format that failed."""
     warnings: tuple[str, ...] = ()
-    """A line for each extension that failed to close, after the last sample."""
+    """A line for each node that was lost, and for each extension that failed to close."""
 
     @property
     def again(self) -> str:

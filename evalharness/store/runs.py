@@ -62,6 +62,7 @@ class _End:
     stopped: bool
     calibration_s: float | None = None
     stability: tuple[Stability, ...] = ()
+    lost_nodes: tuple[str, ...] = ()
 
 
 _END, _JUDGED = TypeAdapter(_End), TypeAdapter(JudgedAgain)
@@ -96,8 +97,11 @@ class RunWriter:
         """Write the last lines, and give the file its name."""
         for judged in run.judged_again:
             self._write({"judged_again": _JUDGED.dump_python(judged, mode="json")})
-        end = _End(_selection(run), run.stopped, run.calibration_s, run.stability)
-        self._write({"end": _END.dump_python(end, mode="json")}, last=True)
+        end = _End(_selection(run), run.stopped, run.calibration_s, run.stability, run.lost_nodes)
+        line = _END.dump_python(end, mode="json")
+        if not run.lost_nodes:  # older versions read the records of runs that lost none
+            del line["lost_nodes"]
+        self._write({"end": line}, last=True)
 
     def _write(self, value: dict[str, Any], *, last: bool = False) -> None:
         line = json.dumps(scrubbed(value), ensure_ascii=False, allow_nan=False) + "\n"
@@ -172,7 +176,8 @@ def read_run(path: Path) -> Run:
     samples = so_far(log)
     end = end or _End(tuple(marked_keys(samples)), stopped=True)
     selected = header.planned if end.selected == "planned" else end.selected
-    return Run(header, samples, selected, end.stopped, end.calibration_s, end.stability, tuple(judged))
+    how = end.stopped, end.calibration_s, end.stability, tuple(judged), end.lost_nodes
+    return Run(header, samples, selected, *how)
 
 
 def canonical_run(run: Run) -> bytes:

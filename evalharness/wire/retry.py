@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from evalharness.errors import ProviderError, RetryableError, ThrottledError, UnknownOutcomeError
+from evalharness.errors import LostWorkerError, ProviderError, RetryableError, ThrottledError, UnknownOutcomeError
 
 _FIRST_S, _MOST_S = 0.5, 8.0
 _SPREAD = 0.1
@@ -37,7 +37,7 @@ class Tries:
         if serving and isinstance(error, ThrottledError):
             self.throttled += 1
         else:
-            self.failed += 1
+            self.failed += not isinstance(error, LostWorkerError)  # the failure of a machine, not of the model
         self.unknown += isinstance(error, UnknownOutcomeError)
         retryable = ThrottledError if self.only_throttled else RetryableError
         if not isinstance(error, retryable) or self._are_used_up():
