@@ -92,6 +92,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="once (default): replay recorded responses, request the others; all: request all; none: send no request",
     )
     add("--llm-concurrency", metavar="N", type=int, help="keep at most N requests in flight for each model")
+    add("--llm-executor", metavar="NAME", help="run the requests there: local, ray, or another executor")
     add("--llm-budget", metavar="USD", type=float, help="skip requests whose worst-case cost exceeds the rest of it")
     add("--llm-deadline", metavar="S", type=float, help="fail the requests and scores that are open after S seconds")
     add(

@@ -24,7 +24,10 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("name", "signature", "score", "requests", "missing_in", "needs_golden", "answer_likelihood", "judge"),
     "judges": ("signature", "models", "requests_each", "requests", "follow_ups", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
-    "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
+    "executors": (
+        *("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
+        *("places", "left_behind", "recorded", "lost"),
+    ),
     "destinations": ("publish",),
     "providers": (
         "capabilities",
@@ -128,7 +131,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "parquet": "evalharness.report.formats:PARQUET",
         "svg": "evalharness.report.formats:SVG",
     },
-    "executors": {"local": "evalharness.execution.local:LocalExecutor"},
+    "executors": {
+        "local": "evalharness.execution.local:LocalExecutor",
+        "ray": "evalharness.execution.on_ray.executor:RayExecutor",
+    },
     "destinations": {
         "email": "evalharness.publish.mail:mail",
         "mlflow": "evalharness.publish.mlflow:mlflow",

@@ -20,7 +20,7 @@ FOUNDATION = {"amounts", "records", "errors", "root", "logs", "foreign", "json_p
 """Every part may import these. `foreign`, `logs` and `json_path` import `redaction`, the others nothing outside."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
-    "execution": {"config", "local", "modules", "providers", "redaction", "registry", "store", "wire"},
+    "execution": {"", "config", "local", "modules", "providers", "redaction", "registry", "store", "wire"},
     "scoring": {"config", "constraints", "modules", "redaction", "registry", "wire"},
     "gate": {"registry"},
     "criteria": {"config", "module_files", "store", "suites"},
@@ -293,6 +293,9 @@ def test_threads_start_in_known_places() -> None:
         "evaluation.pipeline",
         "execution.engine",
         "execution.ledger_writer",
+        "execution.on_ray.client",
+        "execution.on_ray.cluster",
+        "execution.on_ray.gateway",
         "execution.threads",
         "local.child_output",
         "local.gguf_server",

@@ -48,6 +48,7 @@ _STOPPED = 130
     help="Replay recorded responses (once), ignore them (all), or forbid model calls (none).",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Limit the requests in flight to each model.")
+@click.option("--executor", metavar="NAME", help="Run the requests there: local, ray, or another executor.")
 @click.option("--budget", "budget_usd", metavar="USD", type=click.FloatRange(min=0), help="Limit the cost of the run.")
 @click.option(
     "--deadline", "deadline_s", metavar="SECONDS", type=click.FloatRange(min=0), help="Limit the time of the run."

@@ -16,6 +16,7 @@ from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.publishing import open_named
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import RecordMode, RunOptions
+from evalharness.execution.elsewhere import executor_kind
 from evalharness.local.memory import share_bytes
 from evalharness.pytest_plugin._output import usage_error
 from evalharness.pytest_plugin.inputs import check_root
@@ -48,6 +49,7 @@ def suites_of(config: pytest.Config) -> Suites:
         report=option("--llm-report"),
         accept=option("--llm-accept"),
         because=option("--llm-because"),
+        executor=option("--llm-executor"),
         run=RunOptions(
             record=record,
             concurrency=option("--llm-concurrency"),
@@ -76,6 +78,8 @@ def _check_options(option: Callable[..., Any], config: Config) -> None:
             raise usage_error(f"{name}: expected a number from {least}, got {option(name)}")
     if option("--llm-against") and option("dist", "no") != "no":
         raise usage_error("--llm-against runs both versions in one process; remove -n")
+    if executor_kind(option("--llm-executor"), config) == "ray" and option("dist", "no") != "no":
+        raise usage_error("--llm-executor=ray: one process sends the requests to the cluster; remove -n")
     check_baseline(option("--llm-baseline"), root)
     if option("--llm-accept") and in_ci():
         raise usage_error("--llm-accept: refused in CI; accept on your machine and commit the baseline")

@@ -90,6 +90,7 @@ class Suites:
             "budget_usd": run.budget_usd,
             "deadline_s": run.deadline_s,
             "report": options.report,
+            "executor": options.executor,
         }
 
     def add(self, name: str, samples: Iterable[Sample]) -> None:

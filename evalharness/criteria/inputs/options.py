@@ -56,6 +56,7 @@ OPTIONS = (
     _trusted("what the run is compared with", "--llm-baseline --llm-against --llm-base"),
     Input(("--llm-accept", "--llm-because"), "refused", "a CI job accepts no run"),
     _trusted("how requests are answered; origins are listed", "--llm-record --llm-concurrency"),
+    _trusted("where requests run; an answer is of the same model", "--llm-executor"),
     _trusted("a skipped request is an error", "--llm-budget --llm-deadline"),
     _trusted("where a verdict goes, not what it is", "--llm-publish"),
     _trusted("what an inconclusive gate does", "--llm-inconclusive"),
