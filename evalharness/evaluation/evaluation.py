@@ -176,7 +176,7 @@ class Evaluation:
         outcome = self._outcome(verdicts)
         outcome = self._accepted(outcome, self.options.because) if self.options.accept else outcome
         errors = write_reports(outcome, self.resources.formats)
-        return replace(outcome, report_errors=tuple(errors))
+        return replace(outcome, report_errors=tuple(errors)) if errors else outcome  # a copy counts everything again
 
     def _stages(self) -> int:
         """Fresh samples can confirm a suspicion unless the options or a provider forbid them."""

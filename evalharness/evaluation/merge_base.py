@@ -28,6 +28,7 @@ from evalharness.records import (
     Suite,
     Verdict,
 )
+from evalharness.records.marks import Mark, marked
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.origins import Origins, read_origins
 from evalharness.suites import load_suite
@@ -149,7 +150,7 @@ class MergeBase:
 
     def replayed(self, *runs: Run | None) -> tuple[CriteriaChange, ...]:
         """A relaxing change for each recording that these runs replay and that is not the commit's."""
-        replayed = [(run, one) for run in runs if run for one in run.samples if one.recorded_from]
+        replayed = [(run, one) for run in runs if run for one in marked(run.samples, Mark.IMPORTED)]
         if self.commit is None or not replayed:
             return ()
         from evalharness.criteria.replayed import replayed_changes

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from evalharness.records import SEVERITY, Verdict
 from evalharness.report import Outcome
 from evalharness.report.causes import causes
-from evalharness.report.diffs import VISIBLE, AnswerDiff, answers
+from evalharness.report.diffs import AnswerDiff
 from evalharness.report.encode import one_line
 
 MOST_GATES, MOST_CASES, MOST_CAUSES = 10, 5, 3
@@ -97,9 +97,8 @@ def _causes(outcome: Outcome) -> Iterator[str]:
 
 
 def _cases(outcome: Outcome) -> Iterator[str]:
-    answered = [answer for answer in answers(outcome) if answer.how != "error"]
-    ranked = [answer for answer in answered if answer.how == "broken" or answer.change < -VISIBLE]
-    return (one_line(f"{answer.sample.key.case}: {_what(answer)}", _LINE_CHARS) for answer in ranked[:MOST_CASES])
+    worst = outcome.contents.answers.bad[:MOST_CASES]
+    return (one_line(f"{answer.sample.key.case}: {_what(answer)}", _LINE_CHARS) for answer in worst)
 
 
 def _what(answer: AnswerDiff) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from evalharness import __version__
 from evalharness.publish.message import message_of
+from evalharness.records.marks import Mark, count_marked
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line
 from evalharness.report.gate_data import gate_data
@@ -45,8 +46,8 @@ def metrics_of(outcome: Outcome) -> dict[str, float]:
 def _metrics(outcome: Outcome) -> Iterator[tuple[str, float]]:
     run = outcome.run
     yield "samples", len(run.samples)
-    yield "errors", sum(bool(one.error) for one in run.samples) + len(outcome.lost)
-    yield "failed_checks", sum(bool(one.failed_checks) for one in run.samples)
+    yield "errors", count_marked(run.samples, Mark.ERROR) + len(outcome.lost)
+    yield "failed_checks", count_marked(run.samples, Mark.FAILED)
     for (model, prompt), means in run.means.items():
         yield from ((f"score.{metric}.{model}.{prompt}", mean) for metric, mean in means.items())
     for verdict in outcome.verdicts:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from evalharness.records import SEVERITY, Verdict
+from evalharness.records.marks import Mark, count_marked
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line
 from evalharness.report.gate_data import gate_data
@@ -49,8 +50,8 @@ def _rows(outcome: Outcome) -> Iterator[_Row]:
     if (started := _seconds(run.header.started_at)) is not None:
         yield "evalharness_run_timestamp_seconds", names, started
     yield "evalharness_run_samples", names, len(run.samples)
-    yield "evalharness_run_errors", names, sum(bool(one.error) for one in run.samples) + len(outcome.lost)
-    yield "evalharness_run_failed_checks", names, sum(bool(one.failed_checks) for one in run.samples)
+    yield "evalharness_run_errors", names, count_marked(run.samples, Mark.ERROR) + len(outcome.lost)
+    yield "evalharness_run_failed_checks", names, count_marked(run.samples, Mark.FAILED)
     for (model, prompt), means in run.means.items():
         for metric, mean in means.items():
             yield "evalharness_score", {**names, "model": model, "prompt": prompt, "metric": metric}, mean

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalharness.records.marks import Mark, marked
 from evalharness.records.run import Run
 from evalharness.records.sample import Sample
 
@@ -42,14 +43,16 @@ def coverage(metric: str, reasons: Iterable[str], unit: str = "case") -> Coverag
 
 def coverage_of(run: Run) -> tuple[Coverage, ...]:
     """Return the coverage of each metric that does not apply to all planned samples of a run. Errors are left out."""
-    names = dict.fromkeys(one.metric for sample in run.samples for one in sample.not_applicable)
-    samples = [one for one in run.samples if one.purpose == "planned" and one.answered] if names else []
-    return tuple(_in_samples(name, samples) for name in names)
+    left_out = marked(run.samples, Mark.INAPPLICABLE)
+    names = dict.fromkeys(one.metric for sample in left_out for one in sample.not_applicable)
+    return tuple(_in_samples(name, run.samples) for name in names)
 
 
-def _in_samples(metric: str, samples: Iterable[Sample]) -> Coverage:
+def _in_samples(metric: str, samples: Sequence[Sample]) -> Coverage:
     by_case: dict[str, list[str]] = {}
-    for sample in samples:
+    for sample in marked(samples, Mark.PLANNED):
+        if not sample.answered:
+            continue
         reason = next((one.reason for one in sample.not_applicable if one.metric == metric), "")
         by_case.setdefault(sample.key.case, []).append(reason)
     if all(len(set(reasons)) == 1 for reasons in by_case.values()):

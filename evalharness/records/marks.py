@@ -6,9 +6,12 @@ memory. The functions of this module take such samples, and any other sequence.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import IntFlag, auto
+from typing import NamedTuple
 
 from evalharness.records.response import SampleKey
 from evalharness.records.sample import Sample
@@ -83,6 +86,19 @@ def marks_of(sample: Sample) -> int:
 _PAIRS = tuple((int(mark), holds) for mark, holds in _TESTS.items())
 
 
+class CaseFacts(NamedTuple):
+    """What a sample has of its case."""
+
+    tags: tuple[str, ...]
+    cluster: str
+    digest: int
+    """Python's hash of the digest: equal digests have equal ones in a process, and it takes eight bytes."""
+
+    def has_digest(self, digest: str) -> bool:
+        """Whether the case has this digest."""
+        return self.digest == hash(digest)
+
+
 class IndexedSamples(Sequence[Sample]):
     """Samples that are read from a file when they are needed. Their marks, keys and metrics are in memory."""
 
@@ -96,9 +112,22 @@ class IndexedSamples(Sequence[Sample]):
     def metrics(self) -> Collection[str]:
         """The metrics of the scores, in the order of their first use."""
 
+    @property
+    @abstractmethod
+    def levels(self) -> Sequence[float]:
+        """The mean of each sample's finite scores; 0 without one."""
+
     @abstractmethod
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""
+
+    @abstractmethod
+    def facts(self, index: int) -> CaseFacts:
+        """What a sample has of its case."""
+
+    @abstractmethod
+    def mark(self, index: int) -> int:
+        """The marks of one sample."""
 
     def places(self, wanted: Mark, without: Mark) -> Iterator[int]:
         """Yield the place of each sample that has one of the wanted marks, and none of the others."""
@@ -139,6 +168,29 @@ def has_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NON
     return next(marked_keys(samples, wanted, without), None) is not None
 
 
+def may_repeat(samples: Sequence[Sample]) -> bool:
+    """Whether a case may have several samples with one model and prompt. False costs no memory to find out."""
+    if not isinstance(samples, IndexedSamples) or has_marked(samples, Mark.ANY, Mark.PLANNED):
+        return True
+    return any(key.repeat for key in marked_keys(samples))
+
+
+def level_of(sample: Sample) -> float:
+    """The mean of the sample's finite scores; 0 without one."""
+    values = [score.value for score in sample.scores if math.isfinite(score.value)]
+    return sum(values) / len(values) if values else 0.0
+
+
+def marks_in(samples: Sequence[Sample]) -> Sequence[int]:
+    """The marks of each sample, as bits."""
+    return samples.marks if isinstance(samples, IndexedSamples) else array("I", map(marks_of, samples))
+
+
+def levels_in(samples: Sequence[Sample]) -> Sequence[float]:
+    """The `level_of` each sample."""
+    return samples.levels if isinstance(samples, IndexedSamples) else array("d", map(level_of, samples))
+
+
 def metrics_of(samples: Sequence[Sample]) -> Collection[str]:
     """The metrics of the samples' scores, in the order of their first use."""
     if isinstance(samples, IndexedSamples):
@@ -147,8 +199,14 @@ def metrics_of(samples: Sequence[Sample]) -> Collection[str]:
 
 
 def _tested(samples: Sequence[Sample], wanted: Mark, without: Mark) -> Iterator[Sample]:
-    takes = [_TESTS[mark] for mark in wanted]
-    leaves = [_TESTS[mark] for mark in without]
-    for sample in samples:
-        if any(holds(sample) for holds in takes) and not any(holds(sample) for holds in leaves):
-            yield sample
+    """These samples, without the marks of each: few are tested for more than one."""
+    if wanted is Mark.ANY and not without:
+        return iter(samples)
+    if not without and wanted in _TESTS:
+        return filter(_TESTS[wanted], samples)
+    takes, leaves = ([_TESTS[mark] for mark in some] for some in (wanted, without))
+    return (
+        sample
+        for sample in samples
+        if any(holds(sample) for holds in takes) and not any(holds(sample) for holds in leaves)
+    )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from evalharness.records import Location, Status, Suite, Verdict
 from evalharness.report.causes import Cause, causes
-from evalharness.report.diffs import AnswerDiff, answers
+from evalharness.report.diffs import AnswerDiff
 from evalharness.report.encode import one_line
 from evalharness.report.outcome import Outcome
 
@@ -77,11 +77,10 @@ def _gates(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
 
 def _cases(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
     """Each error once, and broken assertions; if a gate failed, also the cases with the largest drops."""
-    ranked = answers(outcome)
+    answers = outcome.contents.answers
     yield from (_error(cause, places) for cause in causes(outcome.run.samples))
     failed = any(verdict.gating and verdict.status == "fail" for verdict in outcome.verdicts)
-    worse = [answer for answer in ranked if answer.how == "worse"][: MAX_WORSE if failed else 0]
-    for answer in [*(answer for answer in ranked if answer.how == "broken"), *worse]:
+    for answer in [*answers.of("broken"), *answers.of("worse")[: MAX_WORSE if failed else 0]]:
         key = answer.sample.key
         level: Level = "warning" if answer.how == "worse" else "error"
         name, where = f"{key.case}[{key.model}-{key.prompt}]", places.of_case(key.case)
@@ -91,7 +90,7 @@ def _cases(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
 
 def _error(cause: Cause, places: _Places) -> Annotation:
     """An annotation at the first case of an error."""
-    key = cause.samples[0].key
+    key = cause.sample.key
     name, message = f"{key.case}[{key.model}-{key.prompt}]", f"no answer for {cause.count}: {cause.headline}"
     where, of = places.of_case(key.case), (key.model, key.prompt)
     return Annotation("error", "case", name, where, one_line(name), one_line(message, 1000), of)

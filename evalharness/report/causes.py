@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from evalharness.records import Sample
+from evalharness.records import Sample, SampleKey
+from evalharness.records.marks import Mark, marked
 
 _SHOWN = 3
 _KEPT = ("HTTP ", "code ", "code: ", "status ", "status: ", "rror ", "signal ", "rrno ", "line ", "exit ")
@@ -20,21 +21,39 @@ _PLAIN = ("provider", "not recorded", "scripted", "load")
 _UNSET = re.compile(r"variable (\w+) is not set")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cause:
-    """One error and the samples that it affects, in the order of the record."""
+    """One error and the cases that it affects."""
 
-    samples: tuple[Sample, ...]
+    sample: Sample
+    """The first affected one, in the order of the record."""
+    samples: int = 0
+    """Number of affected samples."""
+    cases: set[int] = field(default_factory=set)
+    """A hash of each affected case, model and prompt: there may be a million of them."""
+    named: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    """The first cases, with prompt and model."""
+    pairs: dict[tuple[str, str], None] = field(default_factory=dict)
+    """The affected models and prompts."""
+
+    def add(self, key: SampleKey) -> None:
+        """Count one more affected sample."""
+        case = key[:3]
+        self.samples += 1
+        self.cases.add(hash(case))
+        self.pairs.setdefault((key.model, key.prompt))
+        if len(self.named) <= _SHOWN:
+            self.named.setdefault(case)
 
     @property
     def kind(self) -> str:
         """The kind of the error, such as `auth`."""
-        return _error(self.samples[0])[0]
+        return _error(self.sample)[0]
 
     @property
     def text(self) -> str:
         """The first line of the first sample's error."""
-        return _error(self.samples[0])[1].partition("\n")[0]
+        return _error(self.sample)[1].partition("\n")[0]
 
     @property
     def headline(self) -> str:
@@ -44,37 +63,32 @@ class Cause:
     @property
     def detail(self) -> str:
         """The other lines of that error, which may concern its case alone."""
-        return _error(self.samples[0])[1].partition("\n")[2]
+        return _error(self.sample)[1].partition("\n")[2]
 
     def remedy(self, again: str) -> str:
         """What to do, as one sentence. `again`: the command that repeats the run."""
-        models = list(dict.fromkeys(sample.key.model for sample in self.samples))
+        models = list(dict.fromkeys(model for model, _ in self.pairs))
         return remedy(self.kind, self.text, models, again)
 
     @property
     def count(self) -> str:
         """The number of affected cases; one with several models or prompts counts for each of them."""
-        number = len({sample.key[:3] for sample in self.samples})
+        number = len(self.cases)
         return "1 case" if number == 1 else f"{number:,} cases"
 
     @property
     def first(self) -> str:
         """The first affected cases."""
-        ids = list(dict.fromkeys(_name(sample, several=self._are_several) for sample in self.samples))
+        ids = [_name(*case, several=len(self.pairs) > 1) for case in self.named]
         return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
-    @property
-    def _are_several(self) -> bool:
-        return len({(sample.key.model, sample.key.prompt) for sample in self.samples}) > 1
 
-
-def causes(samples: Iterable[Sample]) -> list[Cause]:
+def causes(samples: Sequence[Sample]) -> list[Cause]:
     """The causes of all errors, the most frequent first. Samples with equal `cause_key` have one cause."""
-    found: dict[tuple[str, ...], list[Sample]] = {}
-    for sample in samples:
-        if sample.error:
-            found.setdefault(cause_key(sample), []).append(sample)
-    return [Cause(tuple(group)) for group in sorted(found.values(), key=len, reverse=True)]
+    found: dict[tuple[str, str], Cause] = {}
+    for sample in marked(samples, Mark.ERROR):
+        found.setdefault(cause_key(sample), Cause(sample)).add(sample.key)
+    return sorted(found.values(), key=lambda cause: cause.samples, reverse=True)
 
 
 def cause_key(sample: Sample) -> tuple[str, str]:
@@ -146,6 +160,5 @@ def _error(sample: Sample) -> tuple[str, str]:
     return sample.error.kind, sample.error.message.strip()
 
 
-def _name(sample: Sample, *, several: bool) -> str:
-    key = sample.key
-    return f"{key.case}[{key.model}-{key.prompt}]" if several else key.case
+def _name(case: str, prompt: str, model: str, *, several: bool) -> str:
+    return f"{case}[{model}-{prompt}]" if several else case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +23,9 @@ from evalharness.records import (
     Timing,
     Usage,
 )
+from evalharness.records.chosen_samples import chosen
+from evalharness.records.marks import marked_keys, may_repeat
+from evalharness.report.tally import CaseRows, CaseValues, Tally, tally
 
 SEAM = "\n"
 """Separates a name from the parts that make it comparable."""
@@ -53,7 +57,7 @@ class Column:
     model: str
     prompt: str
     planned: int
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     earlier: Mapping[str, BaselineView] = field(default_factory=dict)
     """The baseline by case."""
 
@@ -91,25 +95,13 @@ class Column:
         return {f"{one.key.case}{SEAM}{one.digest}": one.cluster for one in self.samples if one.cluster}
 
     @cached_property
-    def _runs(self) -> dict[str, dict[str, list[float]]]:
-        found: dict[str, dict[str, list[float]]] = {}
-        for sample in self.samples:
-            for score in sample.scores:
-                if math.isfinite(score.value):
-                    found.setdefault(score.metric, {}).setdefault(sample.key.case, []).append(score.value)
-        return found
-
-    @cached_property
-    def _signatures(self) -> set[tuple[str, str]]:
-        return {(score.metric, score.signature) for sample in self.samples for score in sample.scores}
-
-    def runs(self, metric: str) -> dict[str, list[float]]:
-        """The scores of a metric by case."""
-        return self._runs.get(metric, {})
+    def tally(self) -> Tally:
+        """The figures of the samples."""
+        return tally(self.samples, CaseRows(unique=not may_repeat(self.samples)))
 
     def signature(self, metric: str) -> str:
         """The signature of a metric; several are joined with a bar."""
-        return " | ".join(sorted(way for name, way in self._signatures if name == metric))
+        return " | ".join(sorted(way for name, way in self.tally.signatures if name == metric))
 
 
 def columns_of(
@@ -117,11 +109,13 @@ def columns_of(
 ) -> list[Column]:
     """A column for each planned model and prompt of a run, with or without samples."""
     planned = {pair: run.header.planned.number(*pair) for pair in run.header.planned.pairs}
-    samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
-    for sample in (sample for sample in run.samples if sample.key.purpose != "rerun"):
-        samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
+    places: dict[tuple[str, str], array[int]] = {pair: array("I") for pair in planned}
+    for place, key in enumerate(marked_keys(run.samples)):
+        if key.purpose != "rerun":
+            places.setdefault((key.model, key.prompt), array("I")).append(place)
     return [
-        Column(source, *pair, planned[pair], tuple(group), earlier.get(pair, {})) for pair, group in samples.items()
+        Column(source, *pair, planned[pair], chosen(run.samples, found), earlier.get(pair, {}))
+        for pair, found in places.items()
     ]
 
 
@@ -151,14 +145,29 @@ def _accepted(found: BaselineSample, key: SampleKey, signatures: Mapping[str, st
     return Sample(key, digest, (), no_messages, (), response, scores, recorded_at=untimed)
 
 
-def baseline_view_of(baseline: Baseline) -> dict[str, BaselineView]:
+def baseline_view_of(baseline: Baseline) -> Mapping[str, BaselineView]:
     """The latest accepted answer of each case with its scores."""
-    signatures = baseline.runs[-1].signatures if baseline.runs else {}
-    return {
-        case: BaselineView(stored.samples[-1].text, stored.samples[-1].scores, stored.digest, signatures)
-        for case, stored in baseline.cases.items()
-        if stored.samples
-    }
+    return _Views(baseline)
+
+
+class _Views(Mapping[str, BaselineView]):
+    """The views of a baseline, each made when it is needed."""
+
+    def __init__(self, baseline: Baseline) -> None:
+        self._cases = baseline.cases
+        self._signatures = baseline.runs[-1].signatures if baseline.runs else {}
+
+    def __getitem__(self, case: str) -> BaselineView:
+        stored = self._cases[case]
+        if not stored.samples:
+            raise KeyError(case)
+        return BaselineView(stored.samples[-1].text, stored.samples[-1].scores, stored.digest, self._signatures)
+
+    def __iter__(self) -> Iterator[str]:
+        return (case for case, stored in self._cases.items() if stored.samples)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def baseline_in(column: Column) -> dict[str, BaselineView]:
@@ -186,60 +195,63 @@ def _mean_scores(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
     """The figures of a column for the tables, as plain data."""
-    group = column.samples
-    responses = [sample.response for sample in group if sample.response]
-    counted = [one for one in responses if one.usage.prompt_tokens or one.usage.completion_tokens]
-    timed = [sample.response.timing for sample in group if sample.response and sample.latency_s is not None]
-    totals = known(timing.total_s for timing in timed)
+    found = column.tally
     return {
         "source": column.source,
         "model": column.model,
         "prompt": column.prompt,
         "planned": column.planned,
-        "samples": len(group),
-        "errors": sum(sample.error is not None for sample in group),
-        "failed": sum(bool(sample.failed_checks or sample.failed_stable or sample.violations) for sample in group),
-        "cut": sum(response.finish_reason == "length" for response in responses),
-        "scores": [_with_interval(column.runs(metric)) for metric in metrics],
+        "samples": len(column.samples),
+        "errors": found.errors,
+        "failed": found.broken,
+        "cut": found.cut,
+        "scores": [_with_interval(found.scores.get(metric, CaseValues())) for metric in metrics],
         "signatures": [column.signature(metric) for metric in metrics],
-        "total_p50_s": _median(totals),
-        "total_p95_s": _quantile(totals, 0.95),
-        "first_token_p50_s": _median(known(timing.first_token_s for timing in timed)),
-        "decode_p50": _median(known(timing.decode_tokens_per_s for timing in timed)),
-        "timed": len(timed),
-        "cost_per_1000_usd": _mean([cost * 1000 for cost in known(sample.cost_usd for sample in group)]),
-        "prompt_tokens": _mean([response.usage.prompt_tokens for response in counted]),
-        "completion_tokens": _mean([response.usage.completion_tokens for response in counted]),
+        "total_p50_s": _median(found.totals),
+        "total_p95_s": _quantile(found.totals, 0.95),
+        "first_token_p50_s": _median(found.first_tokens),
+        "decode_p50": _median(found.decodes),
+        "timed": found.timed,
+        "cost_per_1000_usd": _mean([cost * 1000 for cost in found.costs]),
+        "prompt_tokens": _mean(found.prompt_tokens),
+        "completion_tokens": _mean(found.completion_tokens),
     }
 
 
-def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | None]:
+def _with_interval(values: CaseValues) -> list[float | int | None]:
     """Mean over cases in points, low and high end of its 95 % interval (Student's t over cases, cut off at 0 and
     100), number of samples.
     """
-    means = [100 * fmean(values) for values in runs.values()]
-    count = sum(len(values) for values in runs.values())
+    means = array("d", (100 * mean for mean in values.means()))
     if len(means) < 2:
-        return [_mean(means), None, None, count]
+        return [_mean(means), None, None, values.count]
     reach = t_quantile(0.975, len(means) - 1) * stdev(means) / math.sqrt(len(means))
     low, high = max(0.0, fmean(means) - reach), min(100.0, fmean(means) + reach)
-    return [_mean(means), number(low), number(high), count]
+    return [_mean(means), number(low), number(high), values.count]
 
 
 def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The mean of each metric in each column, in points, for the most frequent tags."""
+    cases = _cases_by_tag(columns)
+    for tag in sorted(sorted(cases, key=lambda tag: (-cases[tag], tag))[:MAX_TAGS]):
+        means = [[_tag_mean(tag, column.tally, metric) for metric in metrics] for column in columns]
+        yield {"tag": tag, "cases": cases[tag], "means": means}
+
+
+def _cases_by_tag(columns: Sequence[Column]) -> dict[str, int]:
+    """The number of cases with each tag, in any of the columns."""
+    if len(columns) == 1:
+        return {tag: len(set(rows)) for tag, rows in columns[0].tally.tags.items()}
     cases: dict[str, set[str]] = {}
     for sample in (sample for column in columns for sample in column.samples):
         for tag in sample.tags:
             cases.setdefault(tag, set()).add(sample.key.case)
-    frequent = sorted(cases, key=lambda tag: (-len(cases[tag]), tag))[:MAX_TAGS]
-    runs = [[column.runs(metric) for metric in metrics] for column in columns]
-    for tag in sorted(frequent):
-        means = [
-            [_mean([100 * fmean(one[c]) for c in cases[tag] if c in one]) for one in metric_runs]
-            for metric_runs in runs
-        ]
-        yield {"tag": tag, "cases": len(cases[tag]), "means": means}
+    return {tag: len(found) for tag, found in cases.items()}
+
+
+def _tag_mean(tag: str, found: Tally, metric: str) -> float | None:
+    values, rows = found.scores.get(metric, CaseValues()), dict.fromkeys(found.tags.get(tag, ()))
+    return _mean([100 * mean for row in rows if not math.isnan(mean := values.mean(row))])
 
 
 def number(value: float | None) -> float | None:

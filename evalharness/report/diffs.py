@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest, nsmallest
 from statistics import fmean
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from evalharness.amounts import scores
-from evalharness.records import Baseline, BaselineSample, Sample, SampleKey
-from evalharness.report.outcome import Outcome
+from evalharness.records import Baseline, Baselines, BaselineSample, Run, Sample, SampleKey
+from evalharness.records.marks import IndexedSamples, Mark, may_repeat
 
 How = Literal["error", "broken", "worse", "better", "other", "same", "new"]
 """`broken`: a hard assertion does not hold. `other`: different text, same score. `new`: not in the baseline."""
+_HOWS: tuple[How, ...] = get_args(How)
+_LISTED: tuple[How, ...] = ("broken", "worse", "better", "other")
+MOST_LISTED = 1_000
+"""Diffs of each kind that are listed where the samples of a run are on disk."""
+MOST_CHANGED = 4_000
+"""Drops, and gains, that a page shows of such a run."""
 VISIBLE = 0.005
 """Half a point of a score: smaller changes are not shown."""
 
@@ -34,19 +43,114 @@ class AnswerDiff:
         return scores(*self.means) if self.means else ""
 
 
-def answers(outcome: Outcome) -> list[AnswerDiff]:
-    """A diff for each case, model and prompt, the worst first.
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The diffs of a run: a number for each kind, and the first of each."""
 
-    Errors come first, then broken assertions, then the largest drops.
-    """
-    worst: dict[tuple[str, str, str], AnswerDiff] = {}
-    for answer in sorted((_answer(sample, outcome) for sample in outcome.run.samples), key=_rank):
-        worst.setdefault(answer.sample.key[:3], answer)
-    return list(worst.values())
+    counts: Mapping[How, int]
+    """Cases, models and prompts."""
+    listed: Mapping[How, Sequence[AnswerDiff]]
+    """The worst first; of `better`, the best first."""
+
+    changed: frozenset[SampleKey] = frozenset()
+    """The samples with the largest drops and gains, of a run whose samples are on disk."""
+
+    @property
+    def bad(self) -> list[AnswerDiff]:
+        """Broken assertions, then the largest drops."""
+        return [*self.of("broken"), *self.of("worse")]
+
+    def of(self, how: How) -> Sequence[AnswerDiff]:
+        """The listed diffs of a kind."""
+        return self.listed.get(how, ())
 
 
-def _answer(sample: Sample, outcome: Outcome) -> AnswerDiff:
-    then = before(sample, outcome)
+class _Row(NamedTuple):
+    """The place of a sample in the run, and what ranks it: a million of them are kept in arrays."""
+
+    how: int
+    group: int
+    """Errors come first, then broken assertions, then the others."""
+    change: float
+
+
+def answers_of(run: Run, baselines: Baselines) -> Answers:
+    """The diffs of a run, one for each case, model and prompt: that of its worst sample."""
+    rows = _Rows(run.samples, baselines)
+    listed = {how: [_answer(run.samples[place], baselines) for place in rows.places(how)] for how in _LISTED}
+    counts = {how: rows.hows.count(number) for number, how in enumerate(_HOWS)}
+    return Answers(counts, listed, rows.changed() if isinstance(run.samples, IndexedSamples) else frozenset())
+
+
+class _Rows:
+    """What ranks the worst sample of each case, model and prompt."""
+
+    def __init__(self, samples: Sequence[Sample], baselines: Baselines) -> None:
+        self._samples = samples
+        self._places, self.hows, self._groups, self._changes = array("I"), array("b"), array("b"), array("d")
+        worst: dict[int, int] | None = {} if may_repeat(samples) else None  # by case: the row of its worst sample
+        for place, row in enumerate(_rows(samples, baselines)):
+            key = _key(samples, place)
+            known = None if worst is None else worst.setdefault(hash(key[:3]), len(self._places))
+            if known is None or known == len(self._places):
+                self._append(place, row)
+            elif (row.group, row.change, key) < self._rank(known):
+                self._replace(known, place, row)
+
+    def places(self, how: How, most: int | None = None) -> list[int]:
+        """The samples of a kind in the order of the report, as many as a report lists."""
+        number, count = _HOWS.index(how), _most(self._samples) if most is None else most
+        mine = (row for row, found in enumerate(self.hows) if found == number)
+        found = (nlargest if how == "better" else nsmallest)(count, mine, key=self._rank)
+        return [self._places[row] for row in found]
+
+    def changed(self) -> frozenset[SampleKey]:
+        """The keys of the largest drops and gains."""
+        places = [*self.places("worse", MOST_CHANGED), *self.places("better", MOST_CHANGED)]
+        return frozenset(_key(self._samples, place) for place in places)
+
+    def _append(self, place: int, row: _Row) -> None:
+        self._places.append(place)
+        self.hows.append(row.how)
+        self._groups.append(row.group)
+        self._changes.append(row.change)
+
+    def _replace(self, at: int, place: int, row: _Row) -> None:
+        self._places[at], self.hows[at], self._groups[at], self._changes[at] = place, *row
+
+    def _rank(self, row: int) -> tuple[int, float, SampleKey]:
+        return self._groups[row], self._changes[row], _key(self._samples, self._places[row])
+
+
+def _rows(samples: Sequence[Sample], baselines: Baselines) -> Iterator[_Row]:
+    if isinstance(samples, IndexedSamples) and not any(isinstance(one, Baseline) for one in baselines.values()):
+        yield from map(_row_of_marks, samples.marks)  # nothing to compare with, so no text is needed
+        return
+    for sample in samples:
+        then = before(sample, baselines)
+        means = _means(sample, then)
+        change = means[1] - means[0] if means else 0.0
+        group = 0 if sample.error else 1 if sample.failed_checks else 2
+        yield _Row(_HOWS.index(_how(sample, then, change)), group, 0.0 if group < 2 else change)
+
+
+def _row_of_marks(marks: int) -> _Row:
+    group = 0 if marks & Mark.ERROR else 1 if marks & Mark.FAILED else 2
+    how: How = "error" if not group or not marks & Mark.RESPONDED else "broken" if group == 1 else "new"
+    return _Row(_HOWS.index(how), group, 0.0)
+
+
+def _key(samples: Sequence[Sample], place: int) -> SampleKey:
+    return samples.key(place) if isinstance(samples, IndexedSamples) else samples[place].key
+
+
+def _most(samples: Sequence[Sample]) -> int:
+    """Diffs of one kind that are listed: all of them if the samples are in memory."""
+    return MOST_LISTED if isinstance(samples, IndexedSamples) else len(samples)
+
+
+def _answer(sample: Sample, baselines: Baselines) -> AnswerDiff:
+    then = before(sample, baselines)
     means = _means(sample, then)
     change = means[1] - means[0] if means else 0.0
     return AnswerDiff(sample, then, change, _how(sample, then, change), means)
@@ -64,18 +168,12 @@ def _how(sample: Sample, then: BaselineSample | None, change: float) -> How:
     return "same" if then.text == sample.response.text else "other"
 
 
-def _rank(answer: AnswerDiff) -> tuple[int, float, SampleKey]:
-    sample = answer.sample
-    group = 0 if sample.error else 1 if sample.failed_checks else 2
-    return group, 0.0 if group < 2 else answer.change, sample.key
-
-
-def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) -> float:
+def score_change(sample: Sample, baselines: Baselines, metric: str | None = None) -> float:
     """The change against the baseline's latest answer.
 
     Of one metric, or the mean of all; 0 if nothing compares.
     """
-    means = _means(sample, before(sample, outcome), metric)
+    means = _means(sample, before(sample, baselines), metric)
     return means[1] - means[0] if means else 0.0
 
 
@@ -87,7 +185,7 @@ def _means(sample: Sample, then: BaselineSample | None, metric: str | None = Non
     return fmean(known[score.metric] for score in wanted), fmean(score.value for score in wanted)
 
 
-def before(sample: Sample, outcome: Outcome) -> BaselineSample | None:
+def before(sample: Sample, baselines: Baselines) -> BaselineSample | None:
     """The baseline's latest sample of the same case: see `Baseline.match`."""
-    baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
+    baseline = baselines.get((sample.key.model, sample.key.prompt))
     return baseline.match(sample) if isinstance(baseline, Baseline) else None

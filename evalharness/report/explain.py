@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import nsmallest
 
 from evalharness.amounts import score, scores
-from evalharness.records import Location, Sample, Verdict
+from evalharness.records import Location, Sample, SampleKey, Verdict
 from evalharness.report.diffs import before, score_change
 from evalharness.report.encode import no_command, one_line, quoted
 from evalharness.report.outcome import Outcome
+
+_MOST_DROPS = 3
+"""Cases below a failed gate."""
 
 
 def explain_sample(sample: Sample, where: Location) -> str:
@@ -38,21 +42,26 @@ def explain_sample(sample: Sample, where: Location) -> str:
 def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
     """A failed gate: its reason, the largest drops, and the accept command."""
     lines = [f"{verdict.status.upper()} {one_line(verdict.reason, 1000)}"]
-    mine = [s for s in outcome.run.samples if (s.key.model, s.key.prompt) == (verdict.model, verdict.prompt)]
-    ranked = sorted((score_change(s, outcome, verdict.metric), s.key, place) for place, s in enumerate(mine))
-    worst: dict[str, Sample] = {}  # the worst sample of each case
-    for change, key, place in ranked:
-        if change < 0:
-            worst.setdefault(key.case, mine[place])
-    for sample in list(worst.values())[:3] if verdict.status == "fail" else []:
+    for sample in _worst(verdict, outcome) if verdict.status == "fail" else []:
         lines += ["", *_drop(sample, outcome, verdict.metric)]
     if verdict.status in ("fail", "incomparable", "no baseline"):
         lines += ["", f"if this change is intended, accept it: {one_line(outcome.accept_command, 1000)}"]
     return "\n".join(lines)
 
 
+def _worst(verdict: Verdict, outcome: Outcome) -> list[Sample]:
+    """The worst samples of the cases that lost most."""
+    worst: dict[str, tuple[float, SampleKey, int]] = {}
+    for place, sample in enumerate(outcome.run.samples):
+        change = score_change(sample, outcome.baselines, verdict.metric)
+        if change < 0 and (sample.key.model, sample.key.prompt) == (verdict.model, verdict.prompt):
+            found = (change, sample.key, place)
+            worst[sample.key.case] = min(found, worst.get(sample.key.case, found))
+    return [outcome.run.samples[place] for _, _, place in nsmallest(_MOST_DROPS, worst.values())]
+
+
 def _drop(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
-    then, found = before(sample, outcome), sample.score(metric)
+    then, found = before(sample, outcome.baselines), sample.score(metric)
     assert then, "a sample without a baseline has no change"
     assert found
     assert sample.response

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from evalharness.records import Sample
+from evalharness.records.marks import Mark, count_marked
 from evalharness.report.annotations import Annotation
+from evalharness.report.columns import Column
 from evalharness.report.encode import json_text, one_line
 from evalharness.report.outcome import Outcome
 
@@ -38,37 +39,25 @@ def metrics(outcomes: Sequence[Outcome]) -> str:
 
 
 def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
-    groups: dict[tuple[str, str], list[Sample]] = {}
-    for sample in outcome.run.samples:
-        if sample.key.purpose != "rerun":
-            groups.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
-    for (model, prompt), samples in groups.items():
-        names = {"suite": outcome.run.header.suite, "model": model, "prompt": prompt}
-        for family, more, value in _values(outcome, samples):
+    for column in (column for column in outcome.contents.columns if column.samples):
+        names = {"suite": outcome.run.header.suite, "model": column.model, "prompt": column.prompt}
+        for family, more, value in _values(outcome, column):
             yield f"evalharness_{family}", _labels(names | more), value
 
 
-def _values(outcome: Outcome, samples: Sequence[Sample]) -> Iterator[tuple[str, dict[str, str], str]]:
+def _values(outcome: Outcome, column: Column) -> Iterator[tuple[str, dict[str, str], str]]:
+    found, samples = column.tally, column.samples
     for metric in outcome.run.header.metrics:
-        if cases := _cases(samples, metric):
-            yield "score", {"metric": metric}, f"{fmean(cases):.4f}"
-    yield "answers", {}, str(sum(sample.answered for sample in samples))
-    yield "unusable_answers", {}, str(sum(not sample.ok for sample in samples))
-    usages = [sample.response.usage for sample in samples if sample.response]
-    if usages:
-        yield "prompt_tokens", {}, f"{fmean(usage.prompt_tokens for usage in usages):.1f}"
-        yield "completion_tokens", {}, f"{fmean(usage.completion_tokens for usage in usages):.1f}"
-    if costs := [sample.cost_usd for sample in samples if sample.cost_usd is not None]:
-        yield "cost_usd", {}, f"{fmean(costs):.8f}"
-
-
-def _cases(samples: Sequence[Sample], metric: str) -> list[float]:
-    """The mean of each case, so that a case with more samples weighs the same."""
-    found: dict[str, list[float]] = {}
-    for sample in samples:
-        if score := sample.score(metric):
-            found.setdefault(sample.key.case, []).append(score.value)
-    return [fmean(values) for values in found.values()]
+        if scores := found.scores.get(metric):
+            yield "score", {"metric": metric}, f"{fmean(scores.means()):.4f}"
+    yield "answers", {}, str(count_marked(samples, Mark.ANSWERED))
+    good = count_marked(samples, Mark.ANSWERED, Mark.FAILED)
+    yield "unusable_answers", {}, str(len(samples) - good)
+    if found.prompt_tokens:
+        yield "prompt_tokens", {}, f"{fmean(found.prompt_tokens):.1f}"
+        yield "completion_tokens", {}, f"{fmean(found.completion_tokens):.1f}"
+    if found.costs:
+        yield "cost_usd", {}, f"{fmean(found.costs):.8f}"
 
 
 def _labels(names: Mapping[str, str]) -> str:

@@ -9,14 +9,16 @@ page's policy allows one script and one style sheet, by their hashes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from evalharness.records import SEVERITY, Baseline, CriteriaChange, PromptChange, Run, Verdict
+from evalharness.records import SEVERITY, CriteriaChange, PromptChange, Run, SampleKey, Verdict
 from evalharness.records.coverage import coverage_of
+from evalharness.records.marks import Mark, marked_keys, metrics_of
 from evalharness.report.causes import Cause, causes
-from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
+from evalharness.report.columns import SEAM, Column, by_tag, number, summary
 from evalharness.report.gate_data import gate_data
 from evalharness.report.leader import leader, sentence
 from evalharness.report.outcome import Outcome
@@ -24,6 +26,7 @@ from evalharness.report.pictures import pictures_of
 from evalharness.report.prompt_diffs import pieces
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.score_details import ScoreDetails, score_details
+from evalharness.report.shown import Shown, shown_of
 from evalharness.report.single_file import island, page_pieces
 
 if TYPE_CHECKING:  # brings numpy
@@ -52,7 +55,7 @@ _SCRIPTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """The content of a report."""
 
@@ -75,36 +78,40 @@ class Page:
     pictures: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 -> data URL of the pictures in the messages."""
     details: ScoreDetails = field(default_factory=ScoreDetails)
+    changed: Collection[SampleKey] = ()
+    """The samples with the largest changes: a page with too many samples shows these first."""
 
     @property
     def metrics(self) -> list[str]:
         """The metrics, in the order of the samples' scores."""
-        return list(
-            dict.fromkeys(
-                score.metric for column in self.columns for sample in column.samples for score in sample.scores
-            )
-        )
+        return list(dict.fromkeys(metric for column in self.columns for metric in metrics_of(column.samples)))
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The samples that the page shows."""
+        return shown_of(self.columns, self.changed, self.facts.get("run", ""))
 
 
 def page_of(outcome: Outcome) -> Page:
     """The report of one run."""
-    run, baselines, planned = outcome.run, outcome.baselines.items(), outcome.run.header.planned
-    earlier = {pair: baseline_view_of(baseline) for pair, baseline in baselines if isinstance(baseline, Baseline)}
+    run, planned = outcome.run, outcome.run.header.planned
+    unanswered = planned.lacking(marked_keys(run.samples, Mark.ANY, Mark.ERROR))
     return Page(
         overall=outcome.word.lower(),
         headline=outcome.headline,
         facts=facts_of(run) | {"coverage": "; ".join(map(str, coverage_of(run)))},
-        columns=columns_of(run, earlier),
+        columns=outcome.contents.columns,
         verdicts=outcome.shown,
         criteria=outcome.criteria,
         prompts=outcome.prompts,
         errors=[_error(cause, outcome) for cause in causes(run.samples)[:MAX_ERRORS]],
         extent=extent_of(run),
-        answered=len(planned) - sum(1 for _ in planned.lacking(one.key for one in run.samples if one.error is None)),
+        answered=len(planned) - sum(1 for _ in unanswered),
         planned=len(planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
         pictures=pictures_of(run.samples, outcome.root),
         details=score_details(run, outcome.root),
+        changed=outcome.contents.answers.changed,
     )
 
 
@@ -131,7 +138,7 @@ def html_pieces(page: Page, live: str = "") -> Iterator[str]:
         live=live,
         overall=page.overall,
         overview=island(overview(page)),
-        rows=packed(rows_of(page.columns, page.metrics, page.details, page.pictures)),
+        rows=packed(rows_of(page.columns, page.metrics, page.details, page.pictures, page.shown.samples)),
         has_pictures=bool(page.pictures),
     )
 
@@ -160,7 +167,7 @@ def _overview(page: Page) -> dict[str, Any]:
         "overall": page.overall,
         "headline": page.headline or led,
         "leader": led,
-        "facts": dict(page.facts),
+        "facts": {**page.facts, "shown": page.shown.left_out},
         "extent": page.extent,
         "answered": page.answered,
         "planned": page.planned,
@@ -180,6 +187,8 @@ def _pairs(page: Page) -> list[Pairwise]:
     """Every two columns, with bare names of metrics."""
     from evalharness.gate.pairwise import pairwise
 
+    if len(page.columns) < 2:
+        return []
     clusters = {case: name for column in page.columns for case, name in column.clusters.items()}
     found = pairwise([column.comparable for column in page.columns], clusters)
     return [replace(one, metric=one.metric.partition(SEAM)[0]) for one in found]

@@ -5,14 +5,13 @@ Untrusted text appears in code spans and fences only (see `encode`), so that no 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from evalharness.records import Baseline, PromptChange, Verdict
 from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
-from evalharness.report.diffs import AnswerDiff, How, answers
+from evalharness.report.diffs import Answers, How
 from evalharness.report.encode import code, codes, fence, one_lines, quoted
 from evalharness.report.markdown_cases import case_block
 from evalharness.report.markdown_tables import GATE_HEAD, gate_row, score_table, usage_table
@@ -52,22 +51,27 @@ def _whole_or_verdict(outcome: Outcome, most_chars: int) -> str:
     return text if text and len(text) <= most_chars else f"{_verdict(outcome)}\n\nCut: the report has the rest.\n"
 
 
-def _fitting(items: Sequence[T], room: float, what: str, shown: Callable[[T], str]) -> Iterator[str]:
-    """As many whole items as the room allows, each as a block, then the number of the others."""
+def _fitting(
+    items: Sequence[T], room: float, what: str, shown: Callable[[T], str], count: int | None = None
+) -> Iterator[str]:
+    """As many whole items as the room allows, each as a block, then the number of the others, of `count` in all."""
+    count, listed = len(items) if count is None else count, 0
     room -= _CUT_CHARS
-    for number, item in enumerate(items):
+    for item in items:
         block = shown(item)
         room -= len(block) + 2
         if room < 0:
-            yield f"... and {len(items) - number} more {what}: the report and `run.jsonl` have all of them"
-            return
+            break
         yield block
+        listed += 1
+    if listed < count:
+        yield f"... and {count - listed} more {what}: the report and `run.jsonl` have all of them"
 
 
 def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
     """The parts in reading order; the short ones at the end have reserved room."""
-    ranked = answers(outcome)
-    head = [_verdict(outcome), _counts(ranked), *_coverage(outcome)]
+    answers = outcome.contents.answers
+    head = [_verdict(outcome), _counts(answers), *_coverage(outcome)]
     tail = [*_usage(outcome), *_environment(outcome)]
     room = most_chars - _size(head) - _size(tail) - 1_000
     yield from head
@@ -78,7 +82,7 @@ def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
         yield from blocks
     errors = list(_errors(outcome))
     yield from errors
-    yield from _cases(ranked, room - _size(errors))
+    yield from _cases(answers, room - _size(errors))
     yield from tail
 
 
@@ -90,10 +94,9 @@ def _verdict(outcome: Outcome) -> str:
     return f"**{outcome.word}** {code(outcome.run.header.suite, 80)}: {code(outcome.headline, 400)}"
 
 
-def _counts(ranked: Sequence[AnswerDiff]) -> str:
-    counts = Counter(answer.how for answer in ranked)
-    parts = [f"{counts[how]} {words}" for how, words in _COUNTED.items() if counts[how]]
-    return f"{len(ranked)} answers: {', '.join(parts)}." if ranked else "No answers."
+def _counts(answers: Answers) -> str:
+    parts = [f"{answers.counts[how]} {words}" for how, words in _COUNTED.items() if answers.counts[how]]
+    return f"{sum(answers.counts.values())} answers: {', '.join(parts)}." if parts else "No answers."
 
 
 def _coverage(outcome: Outcome) -> Iterator[str]:
@@ -178,29 +181,23 @@ def _cause(cause: Cause, outcome: Outcome) -> str:
     return f"- {cause.count}: {error}\n  - first: {code(cause.first, 200)}\n  - to do: {todo}"
 
 
-def _cases(ranked: Sequence[AnswerDiff], room: float) -> Iterator[str]:
+def _cases(answers: Answers, room: float) -> Iterator[str]:
     """Worse answers in the open, the worst first; better and merely different ones folded."""
-    bad = [answer for answer in ranked if answer.how in ("broken", "worse")]
-    better = [answer for answer in reversed(ranked) if answer.how == "better"]
-    other = [answer for answer in ranked if answer.how == "other"]
     folded = [
-        *_folded(better, f"{_count(better)} got better", room * _FOLDED_SHARE),
-        *_folded(other, f"{_count(other)} with the same score and a different text", room * _FOLDED_SHARE),
+        *_folded(answers, "better", "got better", room * _FOLDED_SHARE),
+        *_folded(answers, "other", "with the same score and a different text", room * _FOLDED_SHARE),
     ]
-    if bad:
+    if bad := answers.bad:
+        count = answers.counts["broken"] + answers.counts["worse"]
         yield "**Worse answers, the worst first**"
-        yield from _fitting(bad, room - _size(folded), "cases", case_block)
+        yield from _fitting(bad, room - _size(folded), "cases", case_block, count)
     yield from folded
 
 
-def _count(group: Sequence[AnswerDiff]) -> str:
-    return f"{len(group)} answer{'' if len(group) == 1 else 's'}"
-
-
-def _folded(group: Sequence[AnswerDiff], title: str, room: float) -> Iterator[str]:
-    if group:
-        yield f"<details><summary>{title}</summary>"
-        yield from _fitting(group, room - 200, "cases", case_block)
+def _folded(answers: Answers, how: How, title: str, room: float) -> Iterator[str]:
+    if count := answers.counts[how]:
+        yield f"<details><summary>{count} answer{'' if count == 1 else 's'} {title}</summary>"
+        yield from _fitting(answers.of(how), room - 200, "cases", case_block, count)
         yield "</details>"
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from evalharness.amounts import level, levels, moved, probability, seconds, signed, size, span
-from evalharness.records import BaselineSample, Sample, Usage, Verdict
+from evalharness.records import Baseline, Verdict
+from evalharness.records.marks import Mark, count_marked, may_repeat
+from evalharness.report.columns import Column
 from evalharness.report.diffs import before
 from evalharness.report.encode import cell, cells
 from evalharness.report.outcome import Outcome
 from evalharness.report.score_table import score_rows
+from evalharness.report.tally import CaseRows, CaseValues
 from evalharness.report.usage import dollars
 
 _MAX_ROWS = 20
@@ -63,54 +65,49 @@ def score_table(outcome: Outcome) -> list[str]:
 
 def usage_table(outcome: Outcome) -> list[str]:
     """A row for each model and prompt; empty without samples."""
-    pairs = sorted({(sample.key.model, sample.key.prompt) for sample in outcome.run.samples})
-    rows = [_usage(outcome, *pair) for pair in pairs[:_MAX_ROWS]]
-    more = [f"\n... and {len(pairs) - _MAX_ROWS} more in the report"] if len(pairs) > _MAX_ROWS else []
+    columns = sorted((one for one in outcome.contents.columns if one.samples), key=lambda one: (one.model, one.prompt))
+    rows = [_usage(outcome, column) for column in columns[:_MAX_ROWS]]
+    more = [f"\n... and {len(columns) - _MAX_ROWS} more in the report"] if len(columns) > _MAX_ROWS else []
     return [_USAGE_HEAD, *rows, *more] if rows else []
 
 
-def _usage(outcome: Outcome, model: str, prompt: str) -> str:
-    samples = list(_of(outcome, model, prompt))
-    answers = sum(sample.response is not None for sample in samples)
-    costs = [sample.cost_usd for sample in samples if sample.cost_usd is not None]
-    sides = [(sample, before(sample, outcome)) for sample in samples]
-    tokens = [_tokens(sides, attrgetter(name)) for name in ("prompt_tokens", "completion_tokens")]
-    cost = dollars(fmean(costs) * 1000) if costs else _NONE
-    return _row([", ".join(cells([model, prompt], 64)), str(answers), *tokens, cost, *_times(outcome, model, prompt)])
+def _usage(outcome: Outcome, column: Column) -> str:
+    model, prompt, found = column.model, column.prompt, column.tally
+    tokens = [_tokens(now, was) for now, was in zip(found.tokens_by_case, _before(outcome, column), strict=True)]
+    cost = dollars(fmean(found.costs) * 1000) if found.costs else _NONE
+    names, answers = ", ".join(cells([model, prompt], 64)), count_marked(column.samples, Mark.RESPONDED)
+    return _row([names, str(answers), *tokens, cost, *_times(outcome, model, prompt)])
 
 
-def _tokens(
-    sides: Sequence[tuple[Sample, BaselineSample | None]], count: Callable[[BaselineSample | Usage], int]
-) -> str:
+def _before(outcome: Outcome, column: Column) -> tuple[CaseValues, CaseValues]:
+    """The tokens of the accepted prompt and answer of each case, numbered as in the column's tally."""
+    found = CaseValues(), CaseValues()
+    if not isinstance(outcome.baselines.get((column.model, column.prompt)), Baseline):
+        return found
+    rows = CaseRows(unique=not may_repeat(column.samples))
+    for sample in column.samples:
+        row, then = rows.row(sample.key.case), before(sample, outcome.baselines)
+        if then and sample.response:
+            found[0].add(row, then.prompt_tokens)
+            found[1].add(row, then.completion_tokens)
+    return found
+
+
+def _tokens(now: CaseValues, was: CaseValues) -> str:
     """The mean over the cases of both sides, before and now; where they share none, over the new ones."""
-    was: dict[str, int] = {}
-    now: dict[str, list[int]] = {}
-    for sample, then in sides:
-        if sample.response:
-            now.setdefault(sample.key.case, []).append(count(sample.response.usage))
-            if then:
-                was[sample.key.case] = count(then)
-    shared = [fmean(counts) for case, counts in now.items() if not was or case in was]
-    if not was or not shared:
-        return f"{_NONE} → {level(fmean(shared), 'tokens')}" if shared else _NONE
-    old, new = fmean(was.values()), fmean(shared)
+    if not was.count:
+        return f"{_NONE} → {level(fmean(now.means()), 'tokens')}" if now.count else _NONE
+    old, new = fmean(was.means()), fmean(now.mean(row) for row in was.rows())
     return moved(old, new, 100 * (new / old - 1), "percent", "") if old else levels(old, new, "")
 
 
 def _times(outcome: Outcome, model: str, prompt: str) -> list[str]:
     """Median, 95th percentile and number of timed answers; replayed answers have no time."""
-    figures = next((one for one in outcome.figures if (one["model"], one["prompt"]) == (model, prompt)), None)
+    figures = next((one for one in outcome.contents.figures if (one["model"], one["prompt"]) == (model, prompt)), None)
     if figures is None or not figures["timed"]:
         return [_NONE, _NONE, "0"]
     both = (f"{seconds(figures[name])} s" for name in ("total_p50_s", "total_p95_s"))
     return [*both, str(figures["timed"])]
-
-
-def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:
-    """The samples of one model and prompt, without reruns after a broken assertion."""
-    for sample in outcome.run.samples:
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.purpose != "rerun":
-            yield sample
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange, PromptChange, Run, Status, Suite, Verdict, worst
+from evalharness.records.marks import Mark, count_marked, has_marked, marked_keys
 from evalharness.store import in_ci
+
+if TYPE_CHECKING:
+    from evalharness.report.contents import Contents
 
 ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
 """Statuses that accepting the run resolves."""
@@ -68,24 +72,23 @@ class Outcome:
         return [change for change in self.criteria if change.relaxes]
 
     @cached_property
-    def figures(self) -> list[dict[str, Any]]:
-        """The figures of each model and prompt with samples: see `report.columns.summary`."""
-        from evalharness.report.columns import columns_of, summary  # many outcomes are only asked for their status
+    def contents(self) -> Contents:
+        """What reports show of the samples."""
+        from evalharness.report.contents import Contents  # many outcomes are only asked for their status
 
-        metrics = self.run.metric_names
-        return [summary(column, metrics) for column in columns_of(self.run, {}) if column.samples]
+        return Contents(self.run, self.baselines)
 
     @cached_property
     def status(self) -> Status:
         """The worst status of all gates and cases."""
         statuses = self._gating
-        if any(sample.failed_checks for sample in self.run.samples):
+        if has_marked(self.run.samples, Mark.FAILED):
             statuses.append("fail")
         if self.relaxing or not self.run.selected:
             statuses.append("inconclusive")
         if self.lost:
             statuses.append("error")
-        if self.run.stopped or any(sample.error for sample in self.run.samples):
+        if self.run.stopped or has_marked(self.run.samples, Mark.ERROR):
             statuses.append("error")
         return worst(statuses)
 
@@ -109,8 +112,9 @@ class Outcome:
     @cached_property
     def _failed(self) -> set[tuple[str, str]]:
         """The models and prompts with errors only."""
-        usable = {(sample.key.model, sample.key.prompt) for sample in self.run.samples if not sample.error}
-        return {(sample.key.model, sample.key.prompt) for sample in self.run.samples if sample.error} - usable
+        samples = self.run.samples
+        errored = {(key.model, key.prompt) for key in marked_keys(samples, Mark.ERROR)}
+        return errored and errored - {(key.model, key.prompt) for key in marked_keys(samples, Mark.ANY, Mark.ERROR)}
 
     def exit_status(self, *, fail_inconclusive: bool) -> int:
         """The exit status of a run with this outcome: 0, `FAILED`, `NOTHING_SELECTED` or `NOT_GREEN`."""
@@ -156,8 +160,7 @@ class Outcome:
     def _about_samples(self) -> str:
         """Why the samples alone decide; empty where the gates do."""
         run = self.run
-        errors = len([sample for sample in run.samples if sample.error])
-        failed = len([sample for sample in run.samples if sample.failed_checks])
+        errors, failed = (count_marked(run.samples, mark) for mark in (Mark.ERROR, Mark.FAILED))
         if not run.selected:
             return "no case of this suite was selected"
         if self.lost and not errors:

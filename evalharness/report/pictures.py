@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from evalharness.records import Attachment, Sample
+from evalharness.records.marks import Mark, marked
 from evalharness.store.files import open_regular
 
 _MOST_BYTES = 5_000_000
 """Of all pictures on a page, before base64. The page names the others."""
 
 
-def pictures_of(samples: Iterable[Sample], root: Path) -> Mapping[str, str]:
+def pictures_of(samples: Sequence[Sample], root: Path) -> Mapping[str, str]:
     """SHA-256 -> data URL of each picture, as far as the page has room.
 
     A file that is missing, or that has changed since the run, is left out.
@@ -31,8 +32,8 @@ def pictures_of(samples: Iterable[Sample], root: Path) -> Mapping[str, str]:
     return found
 
 
-def _pictures(samples: Iterable[Sample]) -> dict[Attachment, None]:
-    messages = (message for sample in samples for message in sample.messages)
+def _pictures(samples: Sequence[Sample]) -> dict[Attachment, None]:
+    messages = (message for sample in marked(samples, Mark.FILES) for message in sample.messages)
     return {one: None for message in messages for one in message.attachments if one.is_picture}
 
 

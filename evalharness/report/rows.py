@@ -67,17 +67,16 @@ def rows_of(
     metrics: Sequence[str],
     details: ScoreDetails = _NO_DETAILS,
     pictures: Mapping[str, str] | None = None,
+    shown: Sequence[tuple[int, Sample]] | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """The samples of all columns, the worst first: name and values of each part.
 
-    `pictures`: data URLs by SHA-256.
+    `pictures`: data URLs by SHA-256. `shown`: some of the samples, each with the number of its column; default: all.
 
     Iterate once and in order: the last parts hold the texts that the others reference.
     """
-    found = sorted(
-        ((index, sample) for index, column in enumerate(columns) for sample in column.samples),
-        key=lambda pair: (_rank(pair[1]), pair[0]),
-    )
+    every = ((index, sample) for index, column in enumerate(columns) for sample in column.samples)
+    found = sorted(every if shown is None else shown, key=lambda pair: (_rank(pair[1]), pair[0]))
     samples, texts = [sample for _, sample in found], _Texts()
     yield "column", [index for index, _ in found]
     yield from _texts_of(samples, texts)

@@ -33,7 +33,7 @@ def score_rows(outcome: Outcome) -> list[Row]:
 
     A column without any text is left out.
     """
-    found = [_row(figures, outcome.run.metric_names) for figures in outcome.figures]
+    found = [_row(figures, outcome.run.metric_names) for figures in outcome.contents.figures]
     means, figures = _used([one.means for one in found]), _used([one.figures for one in found])
     return [Row(one.name, *its) for one, *its in zip(found, means, figures, strict=True)]
 

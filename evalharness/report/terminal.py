@@ -15,8 +15,9 @@ from evalharness.amounts import amount
 from evalharness.gate.wording import detects
 from evalharness.records import Sample, Verdict
 from evalharness.records.coverage import coverage_of
+from evalharness.records.marks import Mark, count_marked, has_marked, marked, marked_keys
 from evalharness.report.causes import Cause, causes
-from evalharness.report.diffs import VISIBLE, AnswerDiff, answers
+from evalharness.report.diffs import AnswerDiff
 from evalharness.report.encode import no_command, one_line, printable
 from evalharness.report.outcome import Outcome
 from evalharness.report.score_table import in_words, score_rows, text_table
@@ -113,7 +114,7 @@ def _gates(outcome: Outcome) -> Iterator[Paragraph | Line]:
 def _acceptance(outcome: Outcome) -> Iterator[Paragraph | Line]:
     for path in outcome.accepted:
         yield f"accepted  {_relative(path, outcome)}: commit it", {"green": True}
-    if outcome.accepted and all(sample.recorded_at for sample in outcome.run.samples):
+    if outcome.accepted and not has_marked(outcome.run.samples, Mark.ANY, Mark.REPLAYED):
         hint = "all answers were replayed, so no latency is stored; --llm-record=all --llm-accept measures it"
         yield Paragraph(f"{'':<10}{hint}", _INDENT)
     if outcome.refusal:
@@ -122,8 +123,7 @@ def _acceptance(outcome: Outcome) -> Iterator[Paragraph | Line]:
 
 def _usage(outcome: Outcome) -> Iterator[Paragraph]:
     """Truncated answers, cases without scores, notes, usage, and reports that could not be written."""
-    cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
-    if cut:
+    if cut := count_marked(outcome.run.samples, Mark.CUT):
         yield Paragraph(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", _INDENT)
     for one in coverage_of(outcome.run):
         yield Paragraph(f"based on  {one}", _INDENT)
@@ -158,7 +158,7 @@ def _cause(cause: Cause, outcome: Outcome) -> Iterator[Paragraph]:
 def _notes(samples: Sequence[Sample]) -> Iterator[Paragraph]:
     """One line for each metric that limits scores, with the first note."""
     found: dict[str, list[str]] = {}
-    for noted in (one for sample in samples for one in sample.scores if one.note):
+    for noted in (one for sample in marked(samples, Mark.NOTED) for one in sample.scores if one.note):
         found.setdefault(noted.metric, []).append(noted.note)
     for metric, notes in found.items():
         yield Paragraph(f"note      {metric}, {len(notes)} of {len(samples)} answers: {notes[0]}", _INDENT)
@@ -219,7 +219,7 @@ def _detectable(outcome: Outcome) -> Iterator[Paragraph]:
     seen = {v.metric: v.minimum_detectable_drop for v in outcome.verdicts if v.status == "no baseline"}
     drops = ", ".join(f"{amount(drop, 'points')} ({metric})" for metric, drop in seen.items() if drop is not None)
     if drops:
-        cases = len({sample.key.case for sample in outcome.run.samples})
+        cases = len({key.case for key in marked_keys(outcome.run.samples)})
         yield Paragraph(f"{'':<13} with these {cases} cases, {detects(drops)}", _GATE_INDENT)
 
 
@@ -259,8 +259,7 @@ def _worst_cases(outcome: Outcome, width: int, room: int) -> Iterator[Line]:
 
     Broken assertions first, then the largest drops of the mean score. Errors are listed by cause.
     """
-    answered = [answer for answer in answers(outcome) if answer.how != "error"]
-    ranked = [answer for answer in answered if answer.how == "broken" or answer.change < -VISIBLE]
+    ranked = outcome.contents.answers.bad
     least = 3 if outcome.word in ("FAIL", "ERROR") else 1
     worst = ranked[: min(max(room - 2, least), MAX_CASES)]
     if worst:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from evalharness.records import Sample
+from evalharness.records.marks import Mark, marked
 
 
-def unknown_calls(samples: Iterable[Sample]) -> str:
+def unknown_calls(samples: Sequence[Sample]) -> str:
     """Return how many calls have no scripted result, with the first one; "" if all have one."""
     found = [
         (sample.key.case, call)
-        for sample in samples
+        for sample in marked(samples, Mark.CALLS)
         if sample.response
         for call in sample.response.tool_calls
         if call.unknown

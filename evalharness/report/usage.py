@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from evalharness.records import JudgedAgain, Run, Usage
+from evalharness.records import JudgedAgain, Run, Sample
 
 
 def usage_lines(run: Run) -> Iterator[str]:
@@ -12,24 +13,65 @@ def usage_lines(run: Run) -> Iterator[str]:
 
     A line without content is left out.
     """
-    answered = [sample for sample in run.samples if sample.response is not None]
-    fresh = [sample for sample in answered if not sample.recorded_at]
-    retried = sum(sample.attempts > 1 for sample in run.samples)
-    costs = [sample.cost_usd for sample in fresh if sample.cost_usd is not None]
-    parts = [f"{len(fresh)} of {len(run.samples)} answers"]
-    parts += [f"{retried} after a retry"] if retried else []
-    usages = [sample.response.usage for sample in fresh if sample.response]
-    tokens = sum(usage.prompt_tokens + usage.completion_tokens for usage in usages)
-    parts += [f"{dollars(sum(costs))} for {tokens:,} tokens{_estimated(usages)}"] if costs else []
-    of_metrics = sum(sample.metrics_cost_usd for sample in run.samples)
-    parts += [f"{dollars(of_metrics)} for metrics"] if of_metrics else []
-    if retried or costs or of_metrics:
+    used, total = _used(run.samples), len(run.samples)
+    parts = [f"{used.fresh} of {total} answers"]
+    parts += [f"{used.retried} after a retry"] if used.retried else []
+    parts += [f"{dollars(used.cost)} for {used.tokens:,} tokens{_estimated(used)}"] if used.priced else []
+    parts += [f"{dollars(used.of_metrics)} for metrics"] if used.of_metrics else []
+    if used.retried or used.priced or used.of_metrics:
         yield f"fresh     {', '.join(parts)}"
-    if old := sorted(sample.recorded_at for sample in answered if sample.recorded_at):
-        days = f"on {old[0][:10]}" if old[0][:10] == old[-1][:10] else f"from {old[0][:10]} to {old[-1][:10]}"
-        yield f"replayed  {len(old)} of {len(run.samples)} answers, recorded {days}; --llm-record=all runs them again"
+    if used.replayed:
+        days = f"on {used.first}" if used.first == used.last else f"from {used.first} to {used.last}"
+        yield f"replayed  {used.replayed} of {total} answers, recorded {days}; --llm-record=all runs them again"
     if judged := [one for one in run.judged_again if one.answers]:
         yield f"judged    {judged_text(judged)}"
+
+
+@dataclass(slots=True)
+class _Used:
+    """Sums over the answers of a run."""
+
+    fresh: int = 0
+    retried: int = 0
+    """Samples that were sent more than once."""
+    replayed: int = 0
+    priced: int = 0
+    """Fresh answers with a known price."""
+    cost: float = 0.0
+    tokens: int = 0
+    """Of the fresh answers, as the cost is."""
+    estimated: int = 0
+    """Fresh answers without token counts."""
+    of_metrics: float = 0.0
+    """Dollars for the requests of metrics."""
+    first: str = ""
+    """The days of the oldest and of the latest replayed answer."""
+    last: str = ""
+
+    def add(self, sample: Sample) -> None:
+        """Add a sample."""
+        self.retried += sample.attempts > 1
+        self.of_metrics += sample.metrics_cost_usd
+        if sample.response is None:
+            return
+        if sample.recorded_at:
+            day = sample.recorded_at[:10]
+            self.first, self.last = min(self.first or day, day), max(self.last, day)
+            self.replayed += 1
+            return
+        self.fresh += 1
+        usage = sample.response.usage
+        self.tokens += usage.prompt_tokens + usage.completion_tokens
+        self.estimated += usage.estimated
+        if sample.cost_usd is not None:
+            self.priced, self.cost = self.priced + 1, self.cost + sample.cost_usd
+
+
+def _used(samples: Iterable[Sample]) -> _Used:
+    found = _Used()
+    for sample in samples:
+        found.add(sample)
+    return found
 
 
 def judged_text(judged: Sequence[JudgedAgain]) -> str:
@@ -44,9 +86,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _estimated(usages: Sequence[Usage]) -> str:
+def _estimated(used: _Used) -> str:
     """A note on the answers without token counts, whose cost is an estimate."""
-    count = sum(usage.estimated for usage in usages)
+    count = used.estimated
     return f" (estimated for {count} answer{'s' if count > 1 else ''} without token counts)" if count else ""
 
 

@@ -57,7 +57,7 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _means(outcome: Outcome) -> Iterator[Mean]:
-    for one in outcome.figures:
+    for one in outcome.contents.figures:
         for metric, (mean, low, high, samples) in zip(outcome.run.metric_names, one["scores"], strict=True):
             if samples or mean is not None:
                 yield Mean(one["model"], one["prompt"], metric, *map(_shown, (mean, low, high)))

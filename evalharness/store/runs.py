@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, BinaryIO, Literal, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -209,13 +209,23 @@ def _placed_lines(path: Path) -> Iterator[tuple[int, int, int, dict[str, Any]]]:
     start = 0
     try:
         with open(path, "rb", opener=open_regular) as file:
+            _refuse_cut_off(path, file)
             for number, line in enumerate(file, start=1):  # splits at \n alone: texts may contain U+2028
-                if not line.endswith(b"\n"):
-                    raise StoreError(f"{path}:{number}: the last line is cut off")
                 yield number, start, start + len(line), parse_line(path, number, line[:-1].decode())
                 start += len(line)
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
+
+
+def _refuse_cut_off(path: Path, file: BinaryIO) -> None:
+    """Raise StoreError for a file whose last line has no end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    is_whole = file.read(1) in (b"", b"\n")
+    file.seek(0)
+    if not is_whole:
+        number = sum(line.decode() is not None for line in file)  # a file that is no text at all is another mistake
+        raise StoreError(f"{path}:{number}: the last line is cut off")
 
 
 def lines_of(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -11,15 +11,16 @@ import weakref
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import overload
+from typing import Generic, TypeVar, overload
 
 from evalharness.records import Purpose, Sample, SampleKey
-from evalharness.records.marks import IndexedSamples, marks_of
+from evalharness.records.marks import CaseFacts, IndexedSamples, level_of, marks_of
 
 IN_MEMORY = 20_000
 """Samples of one run that are kept as objects."""
 _AT_ONCE = 1 << 20
 """Bytes of the record that an iteration reads at once."""
+T = TypeVar("T")
 Decode = Callable[[bytes], Sample]
 
 
@@ -86,39 +87,54 @@ class _File:
         return found
 
 
+class _Shared(Generic[T]):
+    """Values of which few differ, each kept once."""
+
+    def __init__(self) -> None:
+        self._numbers, self._known, self._values = array("I"), dict[T, int](), list[T]()
+
+    def append(self, value: T) -> None:
+        number = self._known.setdefault(value, len(self._values))
+        if number == len(self._values):
+            self._values.append(value)
+        self._numbers.append(number)
+
+    def __getitem__(self, place: int) -> T:
+        return self._values[self._numbers[place]]
+
+
 class _Index:
     """Where each sample is in a record, with its marks and its key."""
 
     def __init__(self, file: _File, offsets: array[int], decode: Decode) -> None:
         self.file, self.offsets, self.decode, self.end = file, offsets, decode, 0
-        self.marks, self.metrics = array("I"), dict[str, None]()
+        self.marks, self.levels, self.metrics = array("I"), array("d"), dict[str, None]()
         self._cases: list[str] = []
-        self._repeats, self._settings = array("I"), array("I")
-        self._known: dict[tuple[str, str, Purpose], int] = {}
-        """The prompt, model and purpose of samples: few for many samples."""
-        self._by_number: list[tuple[str, str, Purpose]] = []
+        self._digests, self._repeats = array("q"), array("I")
+        self._settings, self._groups = _Shared[tuple[str, str, Purpose]](), _Shared[tuple[tuple[str, ...], str]]()
 
     def append(self, sample: Sample, end: int) -> None:
         """Append what is known of a sample; its line ends before `end`."""
         key = sample.key
         self.marks.append(marks_of(sample))
+        self.levels.append(level_of(sample))
         self._cases.append(key.case)
+        self._digests.append(hash(sample.digest))
         self._repeats.append(key.repeat)
-        self._settings.append(self._number((key.prompt, key.model, key.purpose)))
+        self._settings.append((key.prompt, key.model, key.purpose))
+        self._groups.append((sample.tags, sample.cluster))
         for score in sample.scores:
             self.metrics.setdefault(score.metric)
         self.end = end
 
-    def _number(self, setting: tuple[str, str, Purpose]) -> int:
-        number = self._known.setdefault(setting, len(self._known))
-        if number == len(self._by_number):
-            self._by_number.append(setting)
-        return number
-
     def key(self, place: int) -> SampleKey:
         """The key of a sample."""
-        prompt, model, purpose = self._by_number[self._settings[place]]
+        prompt, model, purpose = self._settings[place]
         return SampleKey(self._cases[place], prompt, model, self._repeats[place], purpose)
+
+    def facts(self, place: int) -> CaseFacts:
+        """What a sample has of its case."""
+        return CaseFacts(*self._groups[place], self._digests[place])
 
     def end_of(self, place: int) -> int:
         """Where the line of a sample has ended at the latest: at the start of the next one."""
@@ -160,6 +176,11 @@ class StoredSamples(IndexedSamples):
         return self._index.marks[: self._size]
 
     @property
+    def levels(self) -> Sequence[float]:
+        """The mean of each sample's finite scores; 0 without one."""
+        return self._index.levels[: self._size]
+
+    @property
     def metrics(self) -> Collection[str]:
         """The metrics of the scores, in the order of their first use."""
         return self._index.metrics
@@ -167,3 +188,11 @@ class StoredSamples(IndexedSamples):
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""
         return self._index.key(index)
+
+    def facts(self, index: int) -> CaseFacts:
+        """What a sample has of its case."""
+        return self._index.facts(index)
+
+    def mark(self, index: int) -> int:
+        """The marks of one sample."""
+        return self._index.marks[index]

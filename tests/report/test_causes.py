@@ -39,7 +39,7 @@ def grouped(*messages: str, kinds: tuple[str, ...] = ("x", "x"), cases: tuple[st
         sample(case, error=SampleError(kind, message))
         for case, kind, message in zip(cases, kinds, messages, strict=True)
     ]
-    return [len(cause.samples) for cause in causes(failed)]
+    return [cause.samples for cause in causes(failed)]
 
 
 @pytest.mark.parametrize("messages", SAME.values(), ids=SAME)

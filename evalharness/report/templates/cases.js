@@ -148,7 +148,7 @@ function refresh() {
   view.rows = filter.matrix ? byCase(chosenRows) : chosenRows;
   view.count = 0;
   view.body.replaceChildren();
-  const total = plural(view.all.length, "sample"), some = chosenRows.length < view.all.length;
+  const total = `${plural(view.all.length, "sample")}${data.facts.shown ? " on this page" : ""}`, some = chosenRows.length < view.all.length;
   at("count").replaceChildren(some ? `${whole(chosenRows.length)} of ${total}` : total, filter.matrix ? ` in ${plural(view.rows.length, "case")}` : "",
     `, ${ORDER[filter.order][0].toLowerCase()}`);
   if (filter.only) at("count").append(": only ", bdi(filter.only), ". ", el("a", { href: "#h-cases" }, "Show all"));

@@ -1,7 +1,7 @@
 // The verdict, the gates, and the tables of models and prompts.
 
 function renderVerdict() {
-  const facts = { suite: "", file: "", started: "", commit: "", machine: "", run: "", sources: "", coverage: "", ...data.facts }, colour = COLOUR[data.overall] ?? "plain";
+  const facts = { suite: "", file: "", started: "", commit: "", machine: "", run: "", sources: "", coverage: "", shown: "", ...data.facts }, colour = COLOUR[data.overall] ?? "plain";
   const when = facts.started.replace("T", " ").replace(/\.\d+/, "").replace(/(Z|\+00:00)$/, " UTC");
   const amount = `${data.extent}: ${whole(data.answered)} of ${whole(data.planned)} answered`;
   document.title = `${data.overall}: ${flat(facts.suite)} – evalharness`;
@@ -11,7 +11,7 @@ function renderVerdict() {
   const entries = {
     Suite: bdi(facts.file), Started: bdi(when), Commit: bdi(facts.commit), Machine: bdi(facts.machine),
     Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: bdi(facts.run),
-    Sources: bdi(facts.sources), Metrics: bdi(facts.coverage),
+    Sources: bdi(facts.sources), Metrics: bdi(facts.coverage), Shown: bdi(facts.shown),
   };
   for (const [label, value] of Object.entries(entries))
     if (value.textContent) at("facts").append(el("div", {}, el("dt", {}, label), el("dd", {}, value)));
