@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,21 +24,39 @@ _UNFINISHED = ("", "[DONE]", "data: [DONE]", "data:[DONE]")
 
 
 @dataclass(slots=True)
+class StreamTimes:
+    """When each piece of a stream arrived and when it ended, also of one that failed, for a load test."""
+
+    clock: Callable[[], float]
+    pieces: list[float] = field(default_factory=list)
+    ended: float | None = None
+
+
+STREAM_TIMES: ContextVar[StreamTimes | None] = ContextVar("stream_times", default=None)
+"""Set it in the context of a request to get the times of its stream."""
+
+
+@dataclass(slots=True)
 class Clock:
     """Measures one response."""
 
     started: float = field(default_factory=time.perf_counter)
     first_token: float | None = None
     ended: float | None = None
+    watched: StreamTimes | None = field(default_factory=STREAM_TIMES.get)
 
     def token(self) -> None:
         """Mark a chunk with text; the first one counts."""
         if self.first_token is None:
             self.first_token = time.perf_counter()
+        if self.watched is not None:
+            self.watched.pieces.append(self.watched.clock())
 
     def end(self) -> None:
         """Mark the end of the response."""
         self.ended = time.perf_counter()
+        if self.watched is not None:
+            self.watched.ended = self.watched.clock()
 
     def timing(self, usage: Usage, reported: Mapping[str, Any], *, hidden_tokens: int = 0) -> Timing:
         """Return the timing.
