@@ -24,6 +24,18 @@ ARROWS = {
     "scoring": {"config", "constraints", "modules", "redaction", "registry", "wire"},
     "gate": {"registry"},
     "criteria": {"config", "module_files", "store", "suites"},
+    "load": {
+        "config",
+        "criteria",
+        "evaluation",
+        "execution",
+        "modules",
+        "providers",
+        "redaction",
+        "store",
+        "suites",
+        "wire",
+    },
     "evaluation": {
         "application",
         "config",

@@ -34,6 +34,7 @@ COMMANDS = {
     "init": "Create a suite with goldens and a workflow.",
     "judge": "Calibrate judges with labels of people.",
     "labels": "Import labels and the choices of comparisons.",
+    "load": "Load-test a model with the requests of a suite.",
     "publish": "Send runs to chat, mail and dashboards.",
     "record": "Export or import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",

@@ -21,7 +21,7 @@ Version = Literal["candidate", "baseline"]
 """Which version a request went to: the tested one, or the one of `--against`."""
 LoadStatus = Literal["pass", "fail", "inconclusive", "invalid"]
 """`invalid`: this machine could not apply the load, or a time that a bound needs was not measured."""
-Stopped = Literal["", "interrupt", "budget", "deadline", "unavailable"]
+Stopped = Literal["", "interrupt", "budget", "deadline", "unavailable", "killed"]
 """Why a load ended early; empty if it did not."""
 
 NOT_SENT = ("in-flight", "budget", "stopped")

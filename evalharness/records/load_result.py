@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from evalharness.records.load import LoadObjective, LoadStatus, Version, Word
+from evalharness.records.load import LoadObjective, LoadStatus, Stopped, Version, Word
 
 PERCENTILES = (50, 90, 95, 99)
 
@@ -100,6 +100,8 @@ class LoadComparison:
     """One-sided p-value of a sign-flip test over the pairs: the candidate's attainment is lower."""
     margin: float
     """A drop of the attainment of this size must be ruled out for PASS."""
+    confidence: float
+    """Of the intervals, two-sided."""
     pairs: tuple[BlockPair, ...]
 
 
@@ -137,6 +139,7 @@ class LoadResult:
     """The candidate first."""
     comparison: LoadComparison | None = None
     capacity: Capacity | None = None
-    warnings: tuple[str, ...] = field(default=())
-    confidence: float = 0.99
+    warnings: tuple[str, ...] = ()
+    stopped: Stopped = ""
+    confidence: float = 0.998
     """Of each interval, two-sided."""
