@@ -69,6 +69,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "and of an endpoint only where a gate may fail)",
     )
     add(
+        "--llm-shard",
+        metavar="I/N",
+        help="run the I-th of N parts of the cases; evalharness merge decides the gates of all parts",
+    )
+    add(
         "--llm-baseline",
         metavar="PATH|git:REF|none",
         help="compare with this baseline, or with none (default: golden/baselines/SUITE at the merge base)",

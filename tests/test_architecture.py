@@ -263,6 +263,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.run",
         "evalharness.records.sample",
         "evalharness.records.score",
+        "evalharness.records.shard",
         "evalharness.records.suite",
         "evalharness.records.verdict",
         "evalharness.records.world",

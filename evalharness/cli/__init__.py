@@ -35,6 +35,7 @@ COMMANDS = {
     "judge": "Calibrate judges with labels of people.",
     "labels": "Import labels and the choices of comparisons.",
     "load": "Load-test a model with the requests of a suite.",
+    "merge": "Merge the shards of a run, and decide its gates.",
     "publish": "Send runs to chat, mail and dashboards.",
     "record": "Export or import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",

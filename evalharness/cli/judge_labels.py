@@ -12,13 +12,13 @@ from evalharness.cli._output import echo, print_json, progress_bar
 from evalharness.cli.judge_table import figures, raters_of, table
 from evalharness.cli.label_tui import label_all
 from evalharness.cli.overwrite import refuse_to_replace
-from evalharness.cli.rejudge import reference_of, refuse_paths
 from evalharness.config import Config, load_config
 from evalharness.errors import RefusedError, StoreError
 from evalharness.evaluation.label_import import ImportedAnswerLabels, import_answer_labels
 from evalharness.evaluation.label_judging import Judging, judge_labels, resources_for
 from evalharness.evaluation.labelling import Labelling, MetricLabelling, open_labelling
 from evalharness.evaluation.merge_base import MergeBase
+from evalharness.evaluation.stored_run import reference_of, refuse_paths
 from evalharness.gate.judge_error import judge_error
 from evalharness.gate.judged import question_of
 from evalharness.records import Sample

@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evalharness.config import Config, load_config
-from evalharness.errors import EvalHarnessError, StoreError
-from evalharness.evaluation.merge_base import MergeBase, pairs_of
+from evalharness.errors import EvalHarnessError
+from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.prompt_changes import prompt_changes
+from evalharness.evaluation.stored_run import reference_of, refuse_paths
 from evalharness.records import GateRule, Run, Suite
-from evalharness.records.names import is_name
 from evalharness.report import Outcome
 from evalharness.store import merge_base, read_run
-from evalharness.store.runs import RECORD, record_in
+from evalharness.store.runs import record_in
 from evalharness.store.together import restore_interrupted
 from evalharness.suites import load_suite
 
-_REFERENCE = "reference.jsonl"
 Rules = Callable[[Sequence[GateRule]], Sequence[GateRule]]
 
 
@@ -66,16 +65,3 @@ def _suite(name: str, config: Config) -> Suite | None:
         return load_suite(name, config)
     except EvalHarnessError:
         return None
-
-
-def reference_of(path: Path) -> Run | None:
-    """The run of the other version, which is stored next to a run record; None without one. Raises StoreError."""
-    sibling = path.parent / _REFERENCE
-    return read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
-
-
-def refuse_paths(path: Path, run: Run) -> None:
-    """Raise StoreError for a name that is a path: the record is untrusted, and its names become file names."""
-    for name in (run.header.suite, *(part for pair in pairs_of(run) for part in pair)):
-        if not is_name(name):
-            raise StoreError(f"{path}:1: expected the name of a suite, model or prompt, got '{name}'")

@@ -11,9 +11,20 @@ from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_destination, complete_model, complete_suite
 from evalharness.cli.summary import print_summary
 from evalharness.config import load_config
+from evalharness.errors import ConfigError
 from evalharness.execution.options import RECORD_MODES
+from evalharness.records.shard import shard_of
 
 _STOPPED = 130
+
+
+def checked_shard(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The value of `--shard`. Raises click.BadParameter."""
+    try:
+        shard_of(value or "1/1")
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
 
 
 @click.command(
@@ -36,6 +47,12 @@ _STOPPED = 130
     type=click.IntRange(min=1),
     help="Take up to N samples per case and version until each gate decides; 1 takes no fresh ones. Default: 5, and of "
     "an endpoint only where a gate may fail.",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    callback=checked_shard,
+    help="Run the I-th of N parts of the cases; evalharness merge decides the gates of all parts.",
 )
 @click.option("--baseline", metavar="PATH|git:REF|none", help="Compare with this baseline, or with none.")
 @click.option("--against", metavar="REF", help="Run the suite of this commit in turns, and compare with it.")

@@ -135,6 +135,8 @@ def _verified(base: MergeBase, name: str, folder: Path, commit: str | None, sett
 
 def _problems(record: Run, suite: Suite, commit: str | None, settings: RunSettings) -> Iterator[str]:
     """The reasons why a record is not one of this commit and of the whole suite."""
+    if shard := record.header.shard:
+        yield f"the record is {shard}: a verdict needs all of them, see evalharness merge"
     if record.header.suite != suite.name:
         yield f"the record is of another suite: expected {suite.name}, got {record.header.suite}"
     if (found := _commit_of(record)) != commit:

@@ -21,9 +21,10 @@ from evalharness.config import Config, load_config
 from evalharness.evaluation import publishing
 from evalharness.evaluation.comparison import Comparison, compare
 from evalharness.evaluation.confirm import confirm
-from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
+from evalharness.evaluation.evaluation import Evaluation, open_evaluation
 from evalharness.evaluation.merge_base import check_baseline
-from evalharness.evaluation.options import EvaluationOptions, record_mode
+from evalharness.evaluation.options import EvaluationOptions, record_mode, shard_option
+from evalharness.evaluation.report_files import delete_stale_reports
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import Executor, RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
@@ -45,6 +46,7 @@ def evaluate(
     prompts: Sequence[str] = (),
     repeat: int = 1,
     settle: int | None = None,
+    shard: str | None = None,
     baseline: str | None = None,
     against: str | None = None,
     base: str | None = None,
@@ -69,6 +71,7 @@ def evaluate(
         repeat: Samples per case, model and prompt.
         settle: Most samples of a case and version until each gate passes or fails; 1 takes no fresh ones. Default: 5,
             and of an endpoint only where a gate may fail.
+        shard: `i/n` runs the i-th of n parts of the cases. `evalharness merge` decides the gates of all parts.
         baseline: A baseline's file or folder, `git:REF`, or `none`. Default: the accepted one.
         against: A commit whose version of the suite runs in turns with this one and is what it is compared with.
         base: The branch that this change goes to: baselines and gates count as of the merge base with it.
@@ -94,6 +97,7 @@ def evaluate(
         prompts=prompts,
         repeat=repeat,
         settle=settle,
+        shard=shard,
         baseline=baseline,
         against=against,
         base=base,
@@ -117,6 +121,7 @@ def _resources(
     prompts: Sequence[str],
     repeat: int,
     settle: int | None,
+    shard: str | None,
     baseline: str | None,
     against: str | None,
     base: str | None,
@@ -137,6 +142,7 @@ def _resources(
         prompts=tuple(prompts),
         repeat=repeat,
         settle=settle,
+        shard=shard_option(shard, {"publish": publish}),
         baseline=baseline,
         base=merge_base(config.root, base),
         against=commit_at(config.root, against) if against else None,
@@ -174,8 +180,7 @@ def _run(
         raise
     try:
         with running:
-            planned = [(evaluation.plan, evaluation.plan.requests.alone())]
-            for line in (*resources.refusals(), *resources.estimates(planned)):
+            for line in (*resources.refusals(), *resources.estimates([evaluation.assigned.requests])):
                 on_message(line)
             evaluation.start()
             on_start(evaluation)

@@ -23,6 +23,7 @@ def command(name: str, options: EvaluationOptions) -> str:
         "against": options.against.sha if options.against else None,
         "repeat": options.repeat if options.repeat > 1 else None,
         "settle": options.settle,
+        "shard": options.shard.option if options.shard else None,
     }
     options_given = (f"--llm-{option}={value}" for option, value in given.items() if value)
     return shlex.join([*_chosen(name, options), *options_given])

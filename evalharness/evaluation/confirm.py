@@ -49,6 +49,8 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
 
         judge_again(evaluation, say)
     _rerun(evaluation, say)
+    if evaluation.header.shard:  # `evalharness merge` decides its gates
+        return
     settling = _Settling(evaluation, say)
     for reached, samples in pairwise([0, *(look.samples for look in LOOKS)]):
         if not settling.take(reached, samples):

@@ -13,20 +13,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.evaluation.assigned import Assigned
 from evalharness.evaluation.commands import accept_command, command
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.prompt_changes import EarlierCode, prompt_changes
+from evalharness.evaluation.report_files import files_of
 from evalharness.evaluation.requests import Requests
 from evalharness.evaluation.resources import Resources
 from evalharness.evaluation.speed import MachineSpeed, placed
@@ -43,15 +43,11 @@ from evalharness.records import (
 )
 from evalharness.report import Outcome, write_reports
 from evalharness.store import RunWriter
-from evalharness.store.files import delete_leftovers
-from evalharness.store.folders import folder_of
-from evalharness.store.runs import PART, RECORD, read_run
+from evalharness.store.runs import RECORD, read_run
 from evalharness.store.stored_samples import so_far
 from evalharness.suites import load_suite
 
 _log = get_logger(__name__)
-RECORDS = (RECORD, "reference.jsonl")
-"""The files that a run writes into its folder, apart from its reports."""
 
 
 class Evaluation:
@@ -78,7 +74,9 @@ class Evaluation:
         self.speed = MachineSpeed(self.plan)
         against = self.options.against.sha if self.options.against else ""
         self._accept_command = accept_command(name, self.options)
-        header = replace(self.plan.header(resources.environment), max_stages=self._stages(), against=against)
+        self.assigned = Assigned(self.plan, self.options.shard)
+        header = self.plan.header(resources.environment)
+        header = replace(header, max_stages=self._stages(), against=against, shard=self.assigned.shard)
         self.header = placed(header, self.options.executor, resources.config)
         self.selected: Sequence[SampleKey] = ()
         self.samples: Sequence[Sample] = ()
@@ -95,8 +93,8 @@ class Evaluation:
         )
 
     def start(self) -> None:
-        """Send all selected requests; all planned ones if none is selected."""
-        self.selected = self.selected or self.header.planned
+        """Send all selected requests; all of this run if none is selected."""
+        self.selected = self.selected or self.assigned.keys
         self.requests.start(self.selected)
 
     def wait(self, key: SampleKey) -> Sample:
@@ -159,7 +157,7 @@ class Evaluation:
         """Copy the record and the reports into a folder. Raises StoreError."""
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            for name in _files(self.resources):
+            for name in files_of(self.resources):
                 if (self.folder / name).is_file():
                     shutil.copyfile(self.folder / name, Path(folder) / name)
         except OSError as error:
@@ -242,26 +240,3 @@ def open_evaluation(name: str, resources: Resources, options: EvaluationOptions 
     Raises SuiteError, ConfigError, MissingExtraError, StoreError.
     """
     return Evaluation(resources, name, options)
-
-
-def delete_stale_reports(resources: Resources, name: str) -> None:
-    """Delete the files of an older run of a suite, so that none is taken for this run's.
-
-    From now on, no other run can write there. A missing folder stays missing until the first sample. Raises StoreError
-    if another run writes there, or the folder is a symbolic link.
-    """
-    folder = resources.folder(name)
-    if not os.path.lexists(folder):
-        return
-    resources.lock(name)
-    with folder_of(folder / RECORD, resources.config.root) as handle:
-        delete_leftovers(_files(resources), handle)
-        for file in reversed(_files(resources)):  # the record last: if this is interrupted, the others belong to it
-            for stale in (file, f"{file}{PART}"):
-                with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later
-                    os.unlink(stale, dir_fd=handle)
-
-
-def _files(resources: Resources) -> list[str]:
-    """The names of the files that a run writes into its folder."""
-    return [*RECORDS, *(one.file_name for one in resources.formats.values())]

@@ -84,13 +84,13 @@ class MergeBase:
         screening: bool = False,
         suite: Suite | None = None,
     ) -> list[Verdict]:
-        """The verdicts on a run, by the baselines and gates as of the commit; none for a stopped or an empty run.
+        """The verdicts on a run, by the baselines and gates as of the commit; none if it is stopped, empty or a shard.
 
         `given` chooses other baselines (see `baselines`), `gates` other rules. A gate on assertions needs the suite.
         """
         from evalharness.gate.decide import decide_run  # brings numpy
 
-        if run.stopped or not run.selected:
+        if run.stopped or not run.selected or run.header.shard:
             return []
         name, pairs = run.header.suite, pairs_of(run)
         rules = self.rules(name, run.header.gates) if gates is None else gates

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError
 from evalharness.execution import Executor, RecordMode, RunOptions
+from evalharness.records import Shard
+from evalharness.records.shard import shard_of
 from evalharness.store import Commit
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class EvaluationOptions:
     """Most samples of a case and version until each gate passes or fails; 1: the planned ones only. None: 5, and an
     endpoint's gate gets more samples only if it may have failed.
     """
+    shard: Shard | None = None
+    """Run this part of the suite; None: all of it."""
     report: str | None = None
     """Folder of the reports, relative to the root. None: `reports/SUITE`."""
     accept: bool = False
@@ -48,6 +53,17 @@ class EvaluationOptions:
     """Where the outcome of `evaluate()` goes."""
     run: RunOptions = field(default_factory=RunOptions)
     """Limits of the requests."""
+
+
+def shard_option(given: str | None, verdicts: Mapping[str, object]) -> Shard | None:
+    """The shard of an option such as `2/4`; None for all cases. `verdicts`: options that need a verdict, by name.
+
+    Raises ConfigError: another form; one of these options, because a shard has no verdict.
+    """
+    shard = None if given is None else shard_of(given)
+    if shard and (refused := next((name for name, value in verdicts.items() if value), None)):
+        raise ConfigError(f"{refused}: {shard} has no verdict; run evalharness merge on all shards first")
+    return shard
 
 
 def record_mode(config: Config, record: RecordMode) -> RecordMode:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.evaluation.report_files import REFERENCE
 from evalharness.evaluation.resources import Resources
 from evalharness.providers import Provider
 from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey
@@ -77,7 +78,7 @@ def open_reference_run(commit: Commit, plan: Plan, folder: Path, resources: Reso
     old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened, code=code)
     old = replace(old, metrics=plan.metrics)  # today's metrics choose the requests and the scores of both versions
     header = old.header(resources.environment)
-    return ReferenceRun(old, header, folder / "reference.jsonl", own_code=frozenset(then))
+    return ReferenceRun(old, header, folder / REFERENCE, own_code=frozenset(then))
 
 
 def _with_code_at(commit: Commit, plan: Plan, resources: Resources) -> dict[str, Provider]:

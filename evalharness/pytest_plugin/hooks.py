@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -100,7 +100,8 @@ class EvalPlugin:
             selected = {name: [list(key) for key in run.selected] for name, run in self.suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
         if self._is_controller:
-            self._look_ahead()
+            for line in self.suites.estimates():
+                self._progress.message(line)
 
     def _entered_resources(self) -> ExitStack:
         """Open the models and the ledger. Raises pytest.UsageError."""
@@ -133,15 +134,6 @@ class EvalPlugin:
                 confirm(evaluation, self._progress.message)
         imports = self.suites.resources.imports
         for line in imports.unused() if imports else ():
-            self._progress.message(line)
-
-    def _look_ahead(self) -> None:
-        """Print what the requests of xdist's workers can cost."""
-        for name in self.suites.resources.names:
-            with suppress(EvalHarnessError):  # the workers report an invalid suite
-                self.suites.open(name)
-        planned = [(run.plan, run.plan.requests.alone()) for run in self.suites.opened.values()]
-        for line in list(self.suites.resources.estimates(planned)):
             self._progress.message(line)
 
     @pytest.hookimpl(optionalhook=True)
@@ -209,7 +201,7 @@ class EvalPlugin:
             with _explained():  # a suite without a selected case has a verdict too
                 evaluation = self.suites.open(name)
                 if self._is_controller and not evaluation.selected:  # every worker died: all samples count as lost
-                    evaluation.selected = evaluation.header.planned
+                    evaluation.selected = evaluation.assigned.keys
                 outcome = evaluation.finish(stopped=stopped)
             self._outcomes.append(outcome)
             record_suite(self._config, outcome)
@@ -219,6 +211,8 @@ class EvalPlugin:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End with the status of the worst verdict, even if another plugin changed the results of its items."""
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.suites.resources.options.shard:
+            session.exitstatus = pytest.ExitCode.OK  # more shards than cases: some are empty
         if session.exitstatus == pytest.ExitCode.OK and self._outcomes:
             fail = self.suites.fail_inconclusive
             statuses = [outcome.exit_status(fail_inconclusive=fail) for outcome in self._outcomes]

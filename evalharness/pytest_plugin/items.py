@@ -27,11 +27,13 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each case, prompt and model, in the order of the requests."""
-        plan = self.suites.open(self.path.stem).plan
+        evaluation = self.suites.open(self.path.stem)
+        plan = evaluation.plan
         for model, prompt in plan.planned.pairs:
             for case in plan.suite.cases:
-                keys = [SampleKey(case.id, prompt, model, repeat) for repeat in range(plan.repeats[model])]
-                yield self._item(node_name(f"{case.id}[{model}-{prompt}]"), case, keys)
+                if evaluation.assigned.has(case.id):
+                    keys = [SampleKey(case.id, prompt, model, repeat) for repeat in range(plan.repeats[model])]
+                    yield self._item(node_name(f"{case.id}[{model}-{prompt}]"), case, keys)
 
     def _item(self, name: str, case: Case, keys: Sequence[SampleKey]) -> CaseItem:
         nodeid = f"{self.nodeid}::{name}"  # complete, so that pytest sees [model-prompt] as parameters (--lf)

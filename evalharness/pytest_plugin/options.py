@@ -12,7 +12,7 @@ import pytest
 
 from evalharness.config import Config, load_config
 from evalharness.evaluation.merge_base import check_baseline
-from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.options import EvaluationOptions, shard_option
 from evalharness.evaluation.publishing import open_named
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import RecordMode, RunOptions
@@ -43,6 +43,7 @@ def suites_of(config: pytest.Config) -> Suites:
         prompts=tuple(option("--llm-prompt")),
         repeat=option("--llm-repeat"),
         settle=option("--llm-settle"),
+        shard=shard_option(option("--llm-shard"), {name: option(name) for name in ("--llm-accept", "--llm-publish")}),
         baseline=option("--llm-baseline"),
         base=None if worker else merge_base(project.root, option("--llm-base")),
         against=commit_at(project.root, option("--llm-against")) if option("--llm-against") else None,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evalharness.errors import ConfigError
-from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
+from evalharness.errors import ConfigError, EvalHarnessError
+from evalharness.evaluation.evaluation import Evaluation, open_evaluation
+from evalharness.evaluation.report_files import delete_stale_reports
 from evalharness.evaluation.resources import Resources
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
@@ -53,6 +55,8 @@ class Suites:
         """
         if name in self.resources.names:
             raise ConfigError(f"suite '{name}' runs with --llm-suite in this session: check() needs another one")
+        if self.resources.options.shard:
+            raise ConfigError("check(): --llm-shard divides the cases of suites, not tests: run these tests without it")
         if model in self.resources.config.models:
             raise ConfigError(f"check(): '{model}' is a configured model; give the application another name")
         if name not in self.opened:
@@ -82,6 +86,7 @@ class Suites:
             "prompts": options.prompts,
             "repeat": options.repeat,
             "settle": options.settle,
+            "shard": options.shard.option if options.shard else None,
             "baseline": options.baseline,
             "against": options.against.sha if options.against else None,
             "base": options.base.sha if options.base else None,
@@ -115,6 +120,13 @@ class Suites:
 
         send = not_published if exit_status == pytest.ExitCode.INTERRUPTED else publish_all
         return send(outcomes, self.destinations)
+
+    def estimates(self) -> list[str]:
+        """What the requests of xdist's workers can cost: a line for each model."""
+        for name in self.resources.names:
+            with suppress(EvalHarnessError):  # the workers report an invalid suite
+                self.open(name)
+        return list(self.resources.estimates([one.assigned.requests for one in self.opened.values()]))
 
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate needs it."""

@@ -19,6 +19,7 @@ from evalharness.records.response import FinishReason, Purpose, Request, Respons
 from evalharness.records.run import Run, RunHeader, Stability
 from evalharness.records.sample import TIMINGS, Sample, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
+from evalharness.records.shard import Shard
 from evalharness.records.suite import (
     Case,
     ConfiguredText,
@@ -98,6 +99,7 @@ __all__ = [
     "SampleKey",
     "Score",
     "ScriptedResult",
+    "Shard",
     "SimulatedUser",
     "Slice",
     "Spec",

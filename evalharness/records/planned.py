@@ -35,6 +35,10 @@ class PlannedKeys(Sequence[SampleKey]):
         """The largest number of samples of a case by a model; 0 for an unknown one."""
 
     @abstractmethod
+    def place(self, key: SampleKey) -> int | None:
+        """The place of a key, from 0; None if it is not planned."""
+
+    @abstractmethod
     def lacking(self, found: Iterable[SampleKey]) -> Iterator[SampleKey]:
         """Yield the keys that are not among those that were found, in order."""
 
@@ -97,6 +101,10 @@ class KeyGrid(PlannedKeys):
     def number(self, model: str, prompt: str) -> int:
         """The number of samples of a model and prompt."""
         return len(self.case_ids) * self.repeats(model) if prompt in self.prompts else 0
+
+    def place(self, key: SampleKey) -> int | None:
+        """The place of a key, from 0; None if it is not planned."""
+        return self._place(key)
 
     def repeats(self, model: str) -> int:
         """The number of samples of each case by a model; 0 for an unknown one."""
@@ -173,6 +181,10 @@ class KeyList(PlannedKeys):
         """The number of samples of a model and prompt."""
         return len(self._by_pair.get((model, prompt), ()))
 
+    def place(self, key: SampleKey) -> int | None:
+        """The place of a key, from 0; None if it is not planned."""
+        return self._known.get(key)
+
     def repeats(self, model: str) -> int:
         """The largest number of samples of a case by a model; 0 for an unknown one."""
         return 1 + max((key.repeat for key in self._keys if key.model == model), default=-1)
@@ -183,8 +195,8 @@ class KeyList(PlannedKeys):
         return (key for key in self._keys if key not in known)
 
     @cached_property
-    def _known(self) -> set[SampleKey]:
-        return set(self._keys)
+    def _known(self) -> dict[SampleKey, int]:
+        return {key: place for place, key in enumerate(self._keys)}
 
     @cached_property
     def _by_pair(self) -> dict[tuple[str, str], dict[SampleKey, None]]:

@@ -14,6 +14,10 @@ from evalharness.records.marks import Mark, marked, marked_keys, metrics_of
 from evalharness.records.planned import KeyList, PlannedKeys
 from evalharness.records.response import SampleKey
 from evalharness.records.sample import Sample
+from evalharness.records.shard import Shard
+
+CLASSES = " | "
+"""Separates the classes of machines of a merged run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,13 @@ class RunHeader:
     """Commit whose version of the suite is the baseline of this run, instead of the accepted runs."""
     questions: Mapping[str, str] = field(default_factory=dict)
     """What each judge metric asks; cases may have questions of their own."""
+    shard: Shard | None = None
+    """The part of the suite that this run is; None: the whole suite. Its gates are decided by `evalharness merge`."""
+
+    @property
+    def machine_classes(self) -> list[str]:
+        """The classes of machines that ran it: several after a merge of shards."""
+        return self.machine_class.split(CLASSES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
 """Statuses that accepting the run resolves."""
 _NOT_COMPARED = "nothing was compared: the baseline is none"
+_MERGED = "gates are decided by evalharness merge"
 _MOST_LISTED = 5
 """Most relaxing changes in one line."""
 _FIRST = "this is the first accepted run"
@@ -120,6 +121,8 @@ class Outcome:
         """The exit status of a run with this outcome: 0, `FAILED`, `NOTHING_SELECTED` or `NOT_GREEN`."""
         if self._is_red(fail_inconclusive):
             return FAILED
+        if self.run.header.shard:  # whether something got worse is decided over all shards
+            return 0
         if not self.run.selected:
             return NOTHING_SELECTED
         return NOT_GREEN if self.reservation else 0
@@ -128,6 +131,8 @@ class Outcome:
         """Whether there is a regression or no decision. In CI, a missing baseline is one."""
         if self.refusal:
             return True
+        if self.run.header.shard:
+            return self.status in ("fail", "error")
         if self.status in ("fail", "incomparable") or (self.status == "no baseline" and in_ci() and self.compared):
             return not self.accepted
         undecided = self.status == "inconclusive" and "inconclusive" in self._gating
@@ -155,7 +160,9 @@ class Outcome:
     @cached_property
     def headline(self) -> str:
         """The verdict in one line."""
-        return self._about_samples() or self._about_gates()
+        if not (shard := self.run.header.shard):
+            return self._about_samples() or self._about_gates()
+        return f"{shard}: " + "; ".join(filter(None, [self._about_samples(), _MERGED]))
 
     def _about_samples(self) -> str:
         """Why the samples alone decide; empty where the gates do."""

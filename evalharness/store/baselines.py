@@ -182,6 +182,8 @@ def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:
 
 def unacceptable(run: Run) -> str:
     """Why a run cannot be accepted; empty if it can."""
+    if run.header.shard:
+        return f"expected a whole run, got {run.header.shard}: merge all shards with evalharness merge"
     if not run.complete:
         good = len({sample.key for sample in run.samples if sample.error is None})
         stopped = " and was stopped" if run.stopped else ""

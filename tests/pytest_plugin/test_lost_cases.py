@@ -32,8 +32,9 @@ from evalharness.cli import main
 from evalharness.config import load_config
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.confirm import confirm
-from evalharness.evaluation.evaluation import delete_stale_reports, open_evaluation
+from evalharness.evaluation.evaluation import open_evaluation
 from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.report_files import delete_stale_reports
 from evalharness.evaluation.resources import Resources
 from evalharness.gate import decide_run
 from evalharness.providers import scripted

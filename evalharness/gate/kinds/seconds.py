@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalharness.gate.context import GateContext
+from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.records import AcceptedRun, Sample, slots_of
 
@@ -36,6 +36,8 @@ def basis_of(context: GateContext) -> Basis:
     same_slots = [one for one in context.pairing.accepted if one.slots == slots]
     if reference is not None and any(one.id == reference.header.id for one in same_slots):
         return Basis("interleaved", [reference.header.id])
+    if len(run.header.machine_classes) > 1:
+        raise NoComparison("incomparable", f"the shards ran on different machines ({run.header.machine_class})")
     here = [one for one in same_slots if one.machine_class == run.header.machine_class]
     measured = [one.calibration_s for one in here if one.calibration_s]
     speed = run.calibration_s if here and len(measured) == len(here) else None
