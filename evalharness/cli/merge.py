@@ -24,7 +24,10 @@ from evalharness.records import Run
 from evalharness.report import Outcome, write_reports
 from evalharness.report.outcome import FAILED, NOT_GREEN, NOTHING_SELECTED
 from evalharness.store import RunWriter, merge_base
+from evalharness.store.cache_folder import check_cache
 from evalharness.store.committed import refuse_committed
+from evalharness.store.job_ledger import LEDGER
+from evalharness.store.ledger_merge import merge_ledgers
 from evalharness.store.runs import RECORD
 from evalharness.store.stored_samples import so_far
 
@@ -49,7 +52,15 @@ Examples:
   evalharness merge shard-*/support --into reports --accept --because "shorter is intended\"""",
     short_help="Merge the shards of a run, and decide its gates.",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--ledger",
+    "ledgers",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Merge the ledger of a shard into that of this machine, so that the next run replays its answers; repeatable.",
+)
 @click.option(
     "--into",
     metavar="DIR",
@@ -72,6 +83,7 @@ Examples:
 def merge(
     root: Path,
     paths: tuple[Path, ...],
+    ledgers: tuple[Path, ...],
     into: str,
     baseline: str | None,
     base: str | None,
@@ -82,16 +94,22 @@ def merge(
     """Merge the records of all shards of a run, and decide its gates as one run would.
 
     PATH is a record of a run, or a folder with records in it or below it, such as the downloaded artifacts of a CI
-    job. Several suites are merged at once. Calls no model.
+    job. Several suites are merged at once. With --ledger alone, no run is decided. Calls no model.
 
     Exit status: 0 nothing got worse, 1 a regression, no decision or a missing shard, 2 usage, 5 no case was selected, 6
     relaxed criteria or, in CI, nothing compared.
     """
     if accept != bool((because or "").strip()):
         raise click.UsageError("--accept and --because: expected both, or none of them")
+    if not paths and (accept or not ledgers):
+        raise click.UsageError("PATH: expected records of shards, or --ledger")
     with explained(), ExitStack() as running:
         if accept:
             refuse_ci()
+        if ledgers:
+            _merge_ledgers(root, ledgers)
+        if not paths:
+            return
         records = _read(root, paths)
         options = EvaluationOptions(base=merge_base(root, base), report=_reports(into, list(records)))
         resources = Resources(load_config(root), options, tuple(records))
@@ -105,6 +123,15 @@ def merge(
         print_summary(outcome)
     statuses = [outcome.exit_status(fail_inconclusive=inconclusive == "fail") for outcome in outcomes]
     raise SystemExit(max(statuses, key=_SEVERITY.index))
+
+
+def _merge_ledgers(root: Path, ledgers: Sequence[Path]) -> None:
+    """Merge them into the ledger of this machine, and print what has changed. Raises EvalHarnessError."""
+    folder = load_config(root).cache_dir
+    check_cache(folder, root)
+    refuse_committed(ledgers, root)
+    found = merge_ledgers(folder / LEDGER, ledgers)
+    echo(f"ledger    {found.after:,} answers, {found.after - found.before:,} of them new: {folder / LEDGER}")
 
 
 def _reports(into: str, suites: Sequence[str]) -> str:

@@ -51,16 +51,21 @@ def origin_of(path: Path, root: Path) -> Origin:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+def make_table(connection: sqlite3.Connection) -> None:
+    """Create the table of imported responses, which ledgers of earlier versions lack."""
+    connection.execute(_TABLE)
+
+
 def insert_imported(connection: sqlite3.Connection, origin: Origin, row: Stored, checksum: bytes) -> None:
     """Insert a response, or replace the one of the same request and recording."""
-    connection.execute(_TABLE)  # ledgers of earlier versions lack it
+    make_table(connection)
     key, *rest = row
     connection.execute("INSERT OR REPLACE INTO imported VALUES (?, ?, ?, ?, ?, ?, ?)", (key, *origin, *rest, checksum))
 
 
 def delete_others(connection: sqlite3.Connection, key: str) -> None:
     """Delete all responses to a request."""
-    connection.execute(_TABLE)
+    make_table(connection)
     connection.execute("DELETE FROM response WHERE key = ?", (key,))
     connection.execute("DELETE FROM imported WHERE key = ?", (key,))
 
