@@ -23,6 +23,7 @@ from evalharness.scaffold.project import workflow
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "docs/ci"
 PAGE = (REPOSITORY / "docs/ci.md").read_text(encoding="utf-8")
+WORKFLOWS = ("github.yml", "github-comment.yml", "github-shards.yml")
 SOURCE = {
     "repository": "${{ vars.EVALHARNESS_REPOSITORY }}",
     "ref": f"v{evalharness.__version__}",
@@ -41,7 +42,7 @@ def steps(name: str) -> Iterator[dict[str, Any]]:
 
 def scripts() -> Iterator[str]:
     """Yield each shell script of the examples and the action."""
-    for name in ("github.yml", "github-comment.yml"):
+    for name in WORKFLOWS:
         yield from (step["run"] for step in steps(name) if "run" in step)
     jobs = yaml.safe_load((EXAMPLES / "gitlab.yml").read_text())
     yield from ("\n".join(job["script"]) for name, job in jobs.items() if name != "variables")
@@ -56,7 +57,7 @@ def test_shell_is_shell(script: str) -> None:
     assert not EXPRESSION.search(script)
 
 
-@pytest.mark.parametrize("name", ["github.yml", "github-comment.yml"])
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflows(name: str) -> None:
     """Workflows have minimal rights, the full history, no stored credentials, and actions pinned by commit."""
     workflow = yaml.safe_load((EXAMPLES / name).read_text())
@@ -89,19 +90,26 @@ def test_the_second_workflow_runs_nothing_of_the_pull_request() -> None:
     assert "evalharness report" in text
 
 
-def test_the_second_job_trusts_nothing_of_the_first() -> None:
+@pytest.mark.parametrize(
+    ("name", "removed", "command"),
+    [
+        ("github.yml", "reports .evalharness", "evalharness verify"),
+        ("github-shards.yml", "reports shards .evalharness", "evalharness merge"),
+    ],
+)
+def test_the_second_job_trusts_nothing_of_the_first(name: str, removed: str, command: str) -> None:
     """The second job always runs, has no secret, imports nothing of the checkout and follows no link."""
-    first, second = yaml.safe_load((EXAMPLES / "github.yml").read_text())["jobs"].items()
+    first, second = yaml.safe_load((EXAMPLES / name).read_text())["jobs"].items()
     assert (second[1]["needs"], second[1]["if"], second[1]["permissions"]) == (
         first[0],
         "${{ always() }}",
         {"contents": "read"},
     )
     text = json.dumps(second)
-    assert text.index("rm -rf -- reports .evalharness") < text.index('"path": ".evalharness"')
+    assert text.index(f"rm -rf -- {removed}") < text.index('"path": ".evalharness"')
     assert "secrets." not in text
     assert re.findall(r"python (?!-version)(\S+)", text) == ["-I"]
-    assert text.index("rm -rf -- reports") < text.index("actions/download-artifact") < text.index("evalharness verify")
+    assert text.index("rm -rf -- reports") < text.index("actions/download-artifact") < text.index(command)
 
 
 def test_options_exist() -> None:
