@@ -74,6 +74,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the I-th of N parts of the cases; evalharness merge decides the gates of all parts",
     )
     add(
+        "--llm-items",
+        choices=("case", "suite"),
+        default="case",
+        help="count each case as a test (default: case), or the whole suite, which takes less memory",
+    )
+    add(
         "--llm-baseline",
         metavar="PATH|git:REF|none",
         help="compare with this baseline, or with none (default: golden/baselines/SUITE at the merge base)",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
 from evalharness.errors import EvalHarnessError
+from evalharness.evaluation.evaluation import Evaluation
 from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.pytest_plugin._output import print_section, stop, usage_error
 from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
 from evalharness.pytest_plugin.gate_results import add_result, gate_reports
-from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem
+from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, chosen_keys
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
+from evalharness.pytest_plugin.suite_items import RUN_SUITE, SuiteItem, SuitePart
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
@@ -39,7 +41,7 @@ class EvalPlugin:
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
-        config.stash[SAMPLES] = self.samples
+        config.stash[SAMPLES], config.stash[RUN_SUITE] = self.samples, self.suite_samples
 
     @property
     def has_evaluated(self) -> bool:
@@ -56,6 +58,21 @@ class EvalPlugin:
         futures = [requests.future(key) for key in item.keys]
         return [self._progress.wait(future) for future in futures]
 
+    def suite_samples(self, item: SuiteItem) -> Generator[Sample]:
+        """Yield the samples of a suite, each once it is recorded, or on its way from an xdist worker."""
+        evaluation, part = self.suites.opened[item.suite], SuitePart(item, self._portable)
+        keep = part.add if self._is_worker else evaluation.add
+        try:
+            for key in evaluation.selected:
+                sample = self._progress.wait(evaluation.requests.future(key))
+                with _explained():
+                    keep(sample)
+                self._progress.advance([sample])
+                yield sample
+        finally:
+            if self._is_worker:
+                part.send()
+
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
         if not self._is_worker and not self._config.getoption("collectonly"):
@@ -64,8 +81,8 @@ class EvalPlugin:
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
-        cases = [item for item in items if isinstance(item, CaseItem)]
-        plans = [(self.suites.opened[name].plan, keys) for name, keys in _keys_of(cases).items()]
+        cases = [item for item in items if isinstance(item, CaseItem | SuiteItem)]
+        plans = [(self.suites.opened[name].plan, keys) for name, keys in chosen_keys(cases).items()]
         chosen = [(plan, plan.requests.alone(keys)) for plan, keys in plans]
         return [for_terminal(line) for line in self.suites.resources.estimates(chosen)]
 
@@ -74,7 +91,7 @@ class EvalPlugin:
         """Send all requests, run the items, confirm, and report the gates."""
         if self._config.getoption("collectonly"):
             return (yield)
-        cases = [item for item in session.items if isinstance(item, CaseItem)]
+        cases = [item for item in session.items if isinstance(item, CaseItem | SuiteItem)]
         self._choose(cases)
         self.suites.calibrate(2)
         running, stopped = self._entered_resources(), True
@@ -91,13 +108,13 @@ class EvalPlugin:
                 self.conclude(session, stopped=stopped)
         return result
 
-    def _choose(self, cases: Sequence[CaseItem]) -> None:
+    def _choose(self, cases: Sequence[CaseItem | SuiteItem]) -> None:
         """Note which samples this run selects."""
-        chosen = _keys_of(cases)
+        chosen = chosen_keys(cases)
         for name, run in self.suites.opened.items():
             run.selected = chosen.get(name, [])
         if self._is_worker:
-            selected = {name: [list(key) for key in run.selected] for name, run in self.suites.opened.items()}
+            selected = {name: _portable_keys(run) for name, run in self.suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
         if self._is_controller:
             for line in self.suites.estimates():
@@ -114,7 +131,7 @@ class EvalPlugin:
             raise usage_error(error) from None
         return running
 
-    def _send_all(self, cases: Sequence[CaseItem]) -> None:
+    def _send_all(self, cases: Sequence[CaseItem | SuiteItem]) -> None:
         """Send all requests before the first item waits; xdist workers send them item by item."""
         if self._is_worker:
             return
@@ -122,7 +139,8 @@ class EvalPlugin:
             self._progress.message(line)
         suites = list(dict.fromkeys(item.suite for item in cases))
         providers = {id(one): one for name in suites for one in self.suites.opened[name].plan.providers.values()}
-        self._progress.start(suites, len(cases), providers.values())
+        steps = sum(1 if isinstance(item, CaseItem) else len(item.keys) for item in cases)
+        self._progress.start(suites, steps, providers.values())
         for name in suites:
             self.suites.opened[name].start()
 
@@ -140,7 +158,8 @@ class EvalPlugin:
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take the selection from an xdist worker that has ended; each one knows all of it."""
         for name, keys in getattr(node, "workeroutput", {}).get("evalharness_selected", {}).items():
-            self.suites.open(name).selected = [SampleKey(*key) for key in keys]
+            run = self.suites.open(name)
+            run.selected = run.assigned.keys if keys is None else [SampleKey(*key) for key in keys]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -156,6 +175,8 @@ class EvalPlugin:
             if self._config.getoption("xmlpath", None):
                 item.user_properties += case_properties(samples)  # before the teardown, whose report junitxml reads
             report.evalharness = [(item.suite, self._portable(samples))]
+        if isinstance(item, SuiteItem):
+            report.evalharness = []  # its samples are recorded
         if isinstance(item, CaseItem) and report.passed:
             report.keywords = _NO_KEYWORDS
         if call.when == "teardown" and isinstance(item, CaseItem):
@@ -226,6 +247,11 @@ class EvalPlugin:
             print_section(terminalreporter, f"llm {outcome.run.header.suite}", list(lines))
 
 
+def _portable_keys(run: Evaluation) -> list[list[Any]] | None:
+    """The selected samples as plain data; None for all that belong to the run."""
+    return None if run.selected is run.assigned.keys else [list(key) for key in run.selected]
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn an EvalHarnessError into the end of the run: samples that cannot be stored must not be paid for."""
@@ -233,11 +259,3 @@ def _explained() -> Iterator[None]:
         yield
     except EvalHarnessError as error:
         stop(error)
-
-
-def _keys_of(cases: Iterable[CaseItem]) -> dict[str, list[SampleKey]]:
-    """The samples of these items, by suite."""
-    keys: dict[str, list[SampleKey]] = {}
-    for item in cases:
-        keys.setdefault(item.suite, []).extend(item.keys)
-    return keys

@@ -10,6 +10,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin._output import Explained, node_name
+from evalharness.pytest_plugin.suite_items import SuiteItem
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Case, Sample, SampleKey
 from evalharness.report.explain import explain_sample
@@ -26,8 +27,12 @@ class SuiteFile(pytest.File):
     suites: Suites
 
     def collect(self) -> Iterable[pytest.Item]:
-        """An item for each case, prompt and model, in the order of the requests."""
+        """An item for each case, prompt and model, in the order of the requests; or one for the suite."""
         evaluation = self.suites.open(self.path.stem)
+        if self.suites.one_item:
+            if evaluation.assigned.keys:  # else an empty shard
+                yield SuiteItem.from_parent(self, name=evaluation.name, evaluation=evaluation)
+            return
         plan = evaluation.plan
         for model, prompt in plan.planned.pairs:
             for case in plan.suite.cases:
@@ -101,3 +106,12 @@ class CaseItem(pytest.Item):
 
 def _reasons(sample: Sample) -> list[str]:
     return [str(sample.error)] if sample.error else list(sample.failed_checks)
+
+
+def chosen_keys(items: Sequence[CaseItem | SuiteItem]) -> dict[str, Sequence[SampleKey]]:
+    """The samples of these items, by suite."""
+    keys: dict[str, list[SampleKey]] = {}
+    for item in items:
+        if isinstance(item, CaseItem):
+            keys.setdefault(item.suite, []).extend(item.keys)
+    return {**keys, **{item.suite: item.keys for item in items if isinstance(item, SuiteItem)}}

@@ -65,6 +65,7 @@ def suites_of(config: pytest.Config) -> Suites:
         Resources(project, options, names),
         tuple(suite_path(name, project.root) for name in names),
         fail_inconclusive=option("--llm-inconclusive") == "fail",
+        one_item=option("--llm-items") == "suite",
         is_worker=bool(worker),
         destinations=destinations,
     )

@@ -30,6 +30,8 @@ class Suites:
     paths: tuple[Path, ...] = ()
     """The files of the suites to run."""
     fail_inconclusive: bool = False
+    one_item: bool = False
+    """Whether a suite is one item of pytest (`--llm-items=suite`)."""
     is_worker: bool = False
     destinations: tuple[Opened, ...] = ()
     """Where the results go (`--llm-publish`)."""

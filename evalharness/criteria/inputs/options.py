@@ -53,6 +53,7 @@ OPTIONS = (
     _trusted("which suites are judged; a deleted suite is listed by the others", "--llm-suite"),
     _trusted("what runs; a part of the cases never passes", "--llm-model --llm-prompt --llm-repeat"),
     _trusted("a part of the cases never passes: evalharness merge decides", "--llm-shard"),
+    _trusted("how pytest counts, not what is decided", "--llm-items"),
     _trusted("how long an open gate is sampled; an open gate does not pass", "--llm-settle"),
     _trusted("what the run is compared with", "--llm-baseline --llm-against --llm-base"),
     Input(("--llm-accept", "--llm-because"), "refused", "a CI job accepts no run"),
