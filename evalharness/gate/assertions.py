@@ -17,6 +17,7 @@ from evalharness.gate.reruns import CaseKey, Finding, Pair, Reruns, key_of, reru
 from evalharness.gate.shares import broken_shares, share_findings
 from evalharness.gate.wording import count
 from evalharness.records import Run, Sample, Stability, Verdict
+from evalharness.records.marks import Mark, marked
 
 METRIC = "must_pass"
 _MOST_NAMED = 10
@@ -30,10 +31,9 @@ def broken_assertions(run: Run) -> dict[_Subject, str]:
     Reruns are left out.
     """
     found: dict[_Subject, str] = {}
-    for sample in run.samples:
-        if (sample.failed_stable or sample.violations) and sample.key.purpose != "rerun":
-            for assertion, message in _messages(sample):
-                found.setdefault((key_of(sample), assertion), message)
+    for sample in marked(run.samples, Mark.BROKEN, Mark.RERUN):
+        for assertion, message in _messages(sample):
+            found.setdefault((key_of(sample), assertion), message)
     return found
 
 

@@ -12,6 +12,7 @@ from evalharness.gate.evidence import Rules
 from evalharness.gate.rehearsal import Rehearsal, rehearse, resampled
 from evalharness.gate.stats.permutation import Floats
 from evalharness.gate.stats.power import minimum_detectable_drop
+from evalharness.gate.stats.ragged import Ragged
 from evalharness.gate.stats.sessions import overdispersion
 
 FEWEST_RUNS = 3
@@ -98,7 +99,9 @@ def calibrate(
         false_alarms=_share(unchanged, "FAIL"),
         caught=_share(worse, "FAIL"),
         samples=float(np.mean([one.samples for one in unchanged])),
-        minimum_detectable_drop=minimum_detectable_drop(list(values[own:]), runs=(count - 1, 1), alpha=ALPHA, seed=seed)
+        minimum_detectable_drop=minimum_detectable_drop(
+            Ragged.of(list(values[own:])), runs=(count - 1, 1), alpha=ALPHA, seed=seed
+        )
         if own < len(values)
         else None,
         own_words=own,

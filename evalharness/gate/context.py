@@ -8,6 +8,8 @@ from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
+from evalharness.gate.case_numbers import CaseNumbers
+from evalharness.gate.case_samples import cluster_of, tags_of
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.fresh import BothVersions, Samples
 from evalharness.gate.identity import model_differs
@@ -51,7 +53,8 @@ class GateContext:
     def cases(self) -> list[str]:
         """The cases of the rule that are unchanged since the baseline."""
         tag = self.rule.tag
-        return [case for case in self.pairing.cases if not tag or tag in self.pairing.samples[case][0].tags]
+        samples = self.pairing.samples
+        return [case for case in self.pairing.cases if not tag or tag in tags_of(samples, case)]
 
     @property
     def seed(self) -> str:
@@ -61,13 +64,15 @@ class GateContext:
 
     @property
     def tags(self) -> dict[str, tuple[str, ...]]:
-        """The tags of each case."""
-        return {case: self.pairing.samples[case][0].tags for case in self.cases}
+        """The tags of each case that has any."""
+        samples = self.pairing.samples
+        return {case: tags for case in self.cases if (tags := tags_of(samples, case))}
 
     @property
     def clusters(self) -> dict[str, str]:
         """The cluster of each case that has one."""
-        return {case: name for case in self.cases if (name := self.pairing.samples[case][0].cluster)}
+        samples = self.pairing.samples
+        return {case: name for case in self.cases if (name := cluster_of(samples, case))}
 
     @cached_property
     def versions(self) -> BothVersions:
@@ -134,6 +139,21 @@ class GateContext:
         known = self.pairing.known_cases
         whole = [sorted(sample.run for sample in known[case].samples) == sorted(runs) for case in self.cases]
         return 2 * sum(whole) > len(whole)
+
+
+def complete_numbers(samples: Samples, value: Value) -> CaseNumbers | None:
+    """The number of each sample; None if a sample lacks its number, or a case its samples."""
+    lacks = False
+
+    def of(case: str) -> list[float]:
+        nonlocal lacks
+        found = [value(one) for one in samples[case]]
+        known = [number for number in found if number is not None]
+        lacks = lacks or not found or len(known) < len(found)
+        return known
+
+    collected = CaseNumbers.collected(list(samples), of)
+    return None if lacks else collected
 
 
 def numbers(samples: Mapping[str, Sequence[BaselineSample]], value: Value) -> dict[str, list[float]]:

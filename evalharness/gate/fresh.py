@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from evalharness.gate.case_samples import Converted, StoredCases, has_mark
 from evalharness.gate.pairing import Pairing, baseline_sample_of
 from evalharness.records import BaselineSample, Run, Sample
+from evalharness.records.marks import Mark
 
 Samples = Mapping[str, Sequence[BaselineSample]]
 """Case id -> samples."""
@@ -33,8 +35,8 @@ class BothVersions:
 
     @cached_property
     def fresh(self) -> Samples:
-        """The samples of this run that were taken next to those of the accepted version."""
-        return self._mine(("confirm",)) if self.most_fresh else dict.fromkeys(self.pairing.samples, ())
+        """The samples of this run that were taken next to those of the accepted version; empty for most runs."""
+        return self._mine(("confirm",)) if self.most_fresh else {}
 
     @cached_property
     def planned_beside(self) -> Samples:
@@ -49,14 +51,20 @@ class BothVersions:
     @cached_property
     def most_fresh(self) -> int:
         """The largest number of fresh samples of a case."""
-        return max((sum(_is_fresh(s) for s in found) for found in self.pairing.samples.values()), default=0)
+        if not has_mark(self.pairing.samples, Mark.CONFIRM):  # as in most runs
+            return 0
+        return max(sum(_is_fresh(s) for s in found) for found in self.pairing.samples.values())
 
     def _mine(self, purposes: Collection[str]) -> Samples:
         header = self.run.header
-        return {
-            case: [baseline_sample_of(one, header) for one in found if one.purpose in purposes]
-            for case, found in self.pairing.samples.items()
-        }
+
+        def converted(found: Sequence[Sample]) -> list[BaselineSample]:
+            return [baseline_sample_of(one, header) for one in found if one.purpose in purposes]
+
+        samples = self.pairing.samples
+        if isinstance(samples, StoredCases):
+            return Converted(samples, converted)
+        return {case: converted(found) for case, found in samples.items()}
 
     @cached_property
     def _reference(self) -> Mapping[str, Sequence[tuple[int, BaselineSample]]]:

@@ -5,11 +5,11 @@ Collects the reasons against a comparison.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalharness.errors import StoreError
+from evalharness.gate.case_samples import CaseSamples, has_digest, repeated_cases, samples_by_case
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
     AcceptedRun,
@@ -21,6 +21,7 @@ from evalharness.records import (
     Sample,
     SampleError,
 )
+from evalharness.records.marks import Mark, marked
 
 _MESSAGE_CHARS = 300
 
@@ -31,7 +32,7 @@ class Pairing:
 
     model: str
     prompt: str
-    samples: dict[str, list[Sample]]
+    samples: CaseSamples
     baseline: Baseline | None
     broken: str = ""
     """Reason for an ERROR: missing or errored cases, or a damaged baseline."""
@@ -82,12 +83,8 @@ class Pairing:
     @property
     def cases(self) -> list[str]:
         """The cases that are unchanged since the baseline."""
-        known = self.known_cases
-        return [
-            case
-            for case, samples in self.samples.items()
-            if case in known and {sample.digest for sample in samples} == {known[case].digest}
-        ]
+        known, samples = self.known_cases, self.samples
+        return [case for case in samples if case in known and has_digest(samples, case, known[case].digest)]
 
 
 def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
@@ -95,47 +92,45 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
 
     The pairing has the reasons against a comparison.
     """
-    mine = [
-        sample
-        for sample in run.samples
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.purpose != "rerun"
-    ]
-    samples: dict[str, list[Sample]] = {}
-    for sample in mine:
-        samples.setdefault(sample.key.case, []).append(sample)
     known = baseline if isinstance(baseline, Baseline) else None
+    samples = samples_by_case(run, model, prompt)
     pairing = Pairing(model, prompt, samples, known, copies=model in run.header.deterministic)
-    mine_keys = {sample.key for sample in mine}
-    planned = {key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)}
-    selected = {key: None for key in run.selected if (key.model, key.prompt) == (model, prompt)}
-    lost = list(dict.fromkeys(key.case for key in selected if key not in mine_keys))
     if isinstance(baseline, StoreError):
         pairing.broken = str(baseline)
     elif known and known.suite != run.header.suite:
         pairing.broken = f"{known.file}:1: expected a baseline of the suite {run.header.suite}, got {known.suite}"
-    elif problems := list(_problems(mine, lost, known, {key.case for key in planned})):
+    elif problems := list(_problems(run, pairing)):
         pairing.broken = "; ".join(problems)
     if run.stopped:
         pairing.partial = "the run was stopped"
-    elif not planned <= selected.keys():
-        pairing.partial = f"only {len(planned & selected.keys())} of {len(planned)} samples were selected"
+    elif unselected := _unselected(run, model, prompt):
+        planned = run.header.planned.number(model, prompt)
+        pairing.partial = f"only {planned - unselected} of {planned} samples were selected"
     elif known:
         pairing.partial = _unmatched(pairing)
     return pairing
 
 
-def _problems(
-    samples: Sequence[Sample], lost: Sequence[str], baseline: Baseline | None, planned: set[str]
-) -> Iterator[str]:
-    errored = {sample.key.case: sample.error for sample in samples if sample.error or not sample.response}
+def _unselected(run: Run, model: str, prompt: str) -> int:
+    """The number of planned samples of a model and prompt that were not selected."""
+    planned = run.header.planned
+    if run.selected is planned:
+        return 0
+    return sum((key.model, key.prompt) == (model, prompt) for key in planned.lacking(run.selected))
+
+
+def _problems(run: Run, pairing: Pairing) -> Iterator[str]:
+    pair, baseline = (pairing.model, pairing.prompt), pairing.baseline
+    bad = marked(run.samples, Mark.ANY, Mark.RERUN | Mark.ANSWERED)
+    errored = {one.key.case: one.error for one in bad if (one.key.model, one.key.prompt) == pair}
     if errored:
         first = next((error for error in errored.values() if error), SampleError("provider", "no response"))
         yield f"no result for {some(list(errored))} ({str(first)[:_MESSAGE_CHARS]})"
-    if lost:
+    if lost := list(dict.fromkeys(key.case for key in run.lost if (key.model, key.prompt) == pair)):
         yield f"no sample of {some(lost)}"
-    twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]
-    if twice:
+    if twice := repeated_cases(pairing.samples):
         yield f"duplicate samples of {some(twice)}"
+    planned = run.header.planned.cases(*pair)
     deleted = [case for case in baseline.cases if case not in planned] if baseline else []
     if baseline and deleted:
         place = f"{baseline.file}:{baseline.cases[deleted[0]].line}"

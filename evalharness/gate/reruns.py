@@ -14,6 +14,7 @@ from typing import NamedTuple
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.pairing import one_line
 from evalharness.records import Run, Sample, Status, Verdict, worst
+from evalharness.records.marks import Mark, marked
 
 RERUNS = 4
 """More samples of a case that broke a rule."""
@@ -66,9 +67,8 @@ class Reruns:
 def reruns_of(run: Run) -> Reruns:
     """The reruns of a run, by case."""
     found: dict[CaseKey, list[Sample]] = {}
-    for sample in run.samples:
-        if sample.key.purpose == "rerun":
-            found.setdefault(key_of(sample), []).append(sample)
+    for sample in marked(run.samples, Mark.RERUN):
+        found.setdefault(key_of(sample), []).append(sample)
     return Reruns(run, found)
 
 

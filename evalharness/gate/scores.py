@@ -42,6 +42,7 @@ from evalharness.gate.stats.permutation import (
     smallest_p,
 )
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
+from evalharness.gate.stats.ragged import Ragged
 from evalharness.gate.stats.sessions import corrected, overdispersion
 from evalharness.gate.wording import reason_of
 
@@ -238,7 +239,7 @@ def _with_outlook(result: GateResult, evidence: Evidence, rules: Rules, seed: st
 
 def _detectable_drop(evidence: Evidence, alpha: float, seed: str) -> float | None:
     """Simulated from the baseline runs of each case, or from the runs of both sides if the baseline has only one."""
-    known = [b if len(b) > 1 else np.concatenate([b, c]) for b, c in evidence.pairs]
+    known = Ragged.of([b if len(b) > 1 else np.concatenate([b, c]) for b, c in evidence.pairs])
     return minimum_detectable_drop(known, runs=evidence.usual_runs, alpha=alpha, seed=seed)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evalharness.gate.reruns import CaseKey, Finding, Pair, Reruns, key_of
 from evalharness.records import Run, Sample
+from evalharness.records.marks import Mark, marked
 
 _ROUNDING = 1e-9
 
@@ -63,12 +64,11 @@ def _cases(run: Run, pair: Pair) -> int:
 def _broken(run: Run) -> dict[_Share, list[CaseKey]]:
     """The cases that broke each assertion, without those that only a rerun broke."""
     found: dict[_Share, dict[CaseKey, None]] = {}
-    for sample in run.samples:
-        if sample.violations and sample.key.purpose != "rerun":
-            for one in sample.violations:
-                if one.least_share is not None:
-                    share = _Share(sample.key.model, sample.key.prompt, one.assertion, one.least_share)
-                    found.setdefault(share, {})[key_of(sample)] = None
+    for sample in marked(run.samples, Mark.BROKEN, Mark.RERUN):
+        for one in sample.violations:
+            if one.least_share is not None:
+                share = _Share(sample.key.model, sample.key.prompt, one.assertion, one.least_share)
+                found.setdefault(share, {})[key_of(sample)] = None
     return {share: list(keys) for share, keys in found.items()}
 
 

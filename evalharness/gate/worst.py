@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from evalharness.amounts import scores, size
+from evalharness.gate.case_samples import tags_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import Pairing, some
@@ -88,8 +89,9 @@ def _losses(pairing: Pairing, run: Run, rules: Sequence[GateRule]) -> Iterator[L
             continue
         for case in pairing.cases:
             samples = pairing.samples[case]
+            is_tagged = rule.tag in ("", *tags_of(pairing.samples, case))
             scores = [score for sample in samples if (score := _score(sample, rule)) is not None]
-            if scores and rule.tag in ("", *samples[0].tags) and (accepted := _accepted(pairing, case, rule)):
+            if scores and is_tagged and (accepted := _accepted(pairing, case, rule)):
                 loss = Loss(CaseKey(pairing.model, pairing.prompt, case), rule, accepted, fmean(scores))
                 if loss.is_lost(loss.now):
                     yield loss

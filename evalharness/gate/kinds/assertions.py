@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from evalharness.gate.case_samples import some_cases
 from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.kinds.base import Samples
 from evalharness.gate.kinds.score import ScoreGate
@@ -44,7 +45,7 @@ class AssertionGate(ScoreGate):
 
 def _with_assertions(context: GateContext) -> GateContext:
     name, samples = context.rule.metric, context.pairing.samples
-    asserted = {case: found for case, found in samples.items() if any(one.score(name) for one in found)}
+    asserted = some_cases(samples, lambda case: any(one.score(name) for one in samples[case]))
     return replace(context, pairing=replace(context.pairing, samples=asserted))
 
 

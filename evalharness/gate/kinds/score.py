@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from evalharness.gate.applicable import applicable, without_inapplicable
-from evalharness.gate.context import GateContext, NoComparison, Value, Values, counted, numbers
+from evalharness.gate.context import GateContext, NoComparison, Value, Values, complete_numbers, counted
 from evalharness.gate.defaults import ALPHA
 from evalharness.gate.kinds.base import Samples
 from evalharness.gate.kinds.means import MeanGate
@@ -118,15 +118,15 @@ class ScoreGate(MeanGate):
         import numpy as np
 
         from evalharness.gate.stats.power import minimum_detectable_drop
+        from evalharness.gate.stats.ragged import Ragged
 
         context = applicable(context)
-        known = numbers(context.candidate, self.value(context.rule))
-        complete = all(len(known[case]) == len(samples) > 0 for case, samples in context.candidate.items())
-        if not known or not complete:
+        known = complete_numbers(context.candidate, self.value(context.rule))
+        if not known:
             return None
-        runs = sorted(map(len, known.values()))[len(known) // 2]
+        runs = sorted(known.sizes)[len(known) // 2]
         alpha = ALPHA / max(1, context.gates)
-        scores = [np.array(values) for values in known.values()]
+        scores = Ragged(np.frombuffer(known.flat), np.asarray(known.sizes, dtype=np.int64))
         return minimum_detectable_drop(scores, runs=(runs, runs), alpha=alpha, seed=context.run.header.suite)
 
     def setbacks(self, rule: GateRule, samples: Samples, others: Samples) -> Sequence[float] | None:

@@ -47,7 +47,7 @@ def basis_of(context: GateContext) -> Basis:
     return Basis(mode, [one.id for one in here], calibration)
 
 
-def compared(context: GateContext, case: str, basis: Basis) -> list[Sample]:
+def compared(context: GateContext, case: str, basis: Basis) -> Sequence[Sample]:
     """The samples of this version; those taken in turns with the reference where there is one."""
     samples = context.pairing.samples[case]
     in_turns = basis.mode == "interleaved" and not context.run.header.against

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from evalharness.gate.stats.beta import beta_quantiles
 from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.stats.distributions import normal_below, normal_quantile
 from evalharness.gate.stats.permutation import Floats, candidate_passes
+from evalharness.gate.stats.ragged import Ragged
 
 _SUITES = 600
 """Number of simulated suites for each drop: the standard error of the power is 1.6 points."""
@@ -37,17 +38,17 @@ Power = Callable[[float], float]
 """Returns the share of suites with a drop of this size that the test detects."""
 
 
-def minimum_detectable_drop(known: Sequence[Floats], *, runs: tuple[int, int], alpha: float, seed: str) -> float | None:
+def minimum_detectable_drop(known: Ragged, *, runs: tuple[int, int], alpha: float, seed: str) -> float | None:
     """The smallest drop of the mean score that is detected 80 % of the time.
 
     None if a total loss is not detected so often. `known` holds the known scores of each case, `runs` the number of
     runs in baseline and candidate. In points of a 0..1 score.
     """
-    baseline = float(np.mean([values.mean() for values in known]))
+    baseline = float(known.means.mean())
     if baseline <= 0:
         return None
     number = int.from_bytes(hashlib.sha256(f"power {seed}".encode()).digest()[:8], "big")
-    passes = set(np.unique(np.concatenate(known))) <= {0.0, 1.0}
+    passes = bool(((known.flat == 0) | (known.flat == 1)).all())
     power, scale = (_pass_fail(known, runs, alpha, number), 1.0) if passes else _scores(known, runs, alpha, number)
     if power(baseline) < POWER:
         return None
@@ -61,7 +62,7 @@ def minimum_detectable_drop(known: Sequence[Floats], *, runs: tuple[int, int], a
 # Pass or fail: cases with equal numbers of passes share a posterior, so a suite is a few multinomial samples.
 
 
-def _pass_fail(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: int) -> Power:
+def _pass_fail(known: Ragged, runs: tuple[int, int], alpha: float, seed: int) -> Power:
     kb, kc = runs
     groups, rates = _posteriors(known)
     baseline = float(np.average([rate.mean() for rate in rates], weights=groups))
@@ -83,24 +84,25 @@ def _pass_fail(known: Sequence[Floats], runs: tuple[int, int], alpha: float, see
     return power
 
 
-def _posteriors(known: Sequence[Floats]) -> tuple[list[int], list[Floats]]:
+def _posteriors(known: Ragged) -> tuple[list[int], list[Floats]]:
     """For each number of passes: the number of such cases, and quantiles of the posterior of their pass rate."""
-    counts: dict[tuple[int, int], int] = {}
-    for runs in known:
-        key = int(runs.sum()), len(runs)
-        counts[key] = counts.get(key, 0) + 1
+    kinds = np.stack([known.sums.astype(int), known.sizes])
+    pairs, first, counts = np.unique(kinds, axis=1, return_index=True, return_counts=True)
+    order = np.argsort(first)  # by their first case: the order decides which random numbers a kind gets
+    passes, runs = pairs[:, order].tolist()
     a, b = _prior(known)
     at = (np.arange(_GRID) + 0.5) / _GRID
-    return list(counts.values()), list(beta_quantiles([a + x for x, _ in counts], [b + k - x for x, k in counts], at))
+    quantiles = beta_quantiles([a + x for x in passes], [b + k - x for x, k in zip(passes, runs, strict=True)], at)
+    return counts[order].tolist(), list(quantiles)
 
 
-def _prior(known: Sequence[Floats]) -> tuple[float, float]:
+def _prior(known: Ragged) -> tuple[float, float]:
     """The parameters of the Beta prior, from the mean and the correlation of two runs of a case (method of moments)."""
-    total = sum(len(runs) for runs in known)
-    mean = (sum(float(runs.sum()) for runs in known) + 0.5) / (total + 1)
+    total = int(known.sizes.sum())
+    mean = (float(known.flat.sum()) + 0.5) / (total + 1)
     size = total / len(known)
     if size > 1:
-        between = float(np.var([runs.mean() for runs in known]))
+        between = float(np.var(known.means))
         icc = (size * between / (mean * (1 - mean)) - 1) / (size - 1)
     else:
         icc = _UNKNOWN_ICC
@@ -178,7 +180,7 @@ class _Steps:
 # Scores: runs are simulated around the mean of each case, and tested with the normal approximation.
 
 
-def _scores(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: int) -> tuple[Power, float]:
+def _scores(known: Ragged, runs: tuple[int, int], alpha: float, seed: int) -> tuple[Power, float]:
     """The power of a suite with at most `_MOST_CASES` cases, and the factor for its drops."""
     rng = np.random.default_rng(seed)
     kb, kc = runs
@@ -207,11 +209,10 @@ def _scores(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: 
     return power, math.sqrt(len(means) / n)
 
 
-def _levels(known: Sequence[Floats]) -> tuple[Floats, Floats]:
+def _levels(known: Ragged) -> tuple[Floats, Floats]:
     """The mean of each case, and the standard deviation of its runs, shrunk towards that of all cases."""
-    means = np.array([values.mean() for values in known])
-    freedom = np.array([len(runs) - 1 for runs in known])
-    squares = np.array([((runs - runs.mean()) ** 2).sum() for runs in known])
+    means, freedom = known.means, known.sizes - 1
+    squares = known.each(lambda runs: ((runs - runs.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
     common = squares.sum() / max(1, freedom.sum()) if freedom.sum() else float(means.var()) * (1 - _UNKNOWN_ICC)
     return means, np.sqrt((squares + 2 * common) / (freedom + 2))
 

@@ -1,0 +1,133 @@
+"""The samples of one model and prompt by case, without the reruns.
+
+Those of a large run are read from its record each time that they are needed. What is asked of every case (its tags, its
+cluster, whether it was edited) needs no reading.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from evalharness.records import BaselineSample, Run, Sample
+from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, marked
+
+CaseSamples = Mapping[str, Sequence[Sample]]
+"""Case id -> its samples, in the order of the record."""
+
+
+def samples_by_case(run: Run, model: str, prompt: str) -> CaseSamples:
+    """The samples of a model and prompt."""
+    if isinstance(run.samples, IndexedSamples):
+        return _stored_cases(run.samples, model, prompt)
+    found: dict[str, list[Sample]] = {}
+    for sample in marked(run.samples, Mark.ANY, Mark.RERUN):
+        if (sample.key.model, sample.key.prompt) == (model, prompt):
+            found.setdefault(sample.key.case, []).append(sample)
+    return found
+
+
+def tags_of(samples: CaseSamples, case: str) -> tuple[str, ...]:
+    """The tags of a case."""
+    return samples.about(case).tags if isinstance(samples, StoredCases) else samples[case][0].tags
+
+
+def cluster_of(samples: CaseSamples, case: str) -> str:
+    """The cluster of a case; empty if it has none."""
+    return samples.about(case).cluster if isinstance(samples, StoredCases) else samples[case][0].cluster
+
+
+def has_digest(samples: CaseSamples, case: str, digest: str) -> bool:
+    """Whether each sample of a case has this digest."""
+    if isinstance(samples, StoredCases):
+        return samples.has_digest(case, digest)
+    return {sample.digest for sample in samples[case]} == {digest}
+
+
+def has_mark(samples: CaseSamples, mark: Mark) -> bool:
+    """Whether a sample has this mark."""
+    if isinstance(samples, StoredCases):
+        return any(samples.marks(case) & mark for case in samples)
+    return any(True for found in samples.values() for _ in marked(found, mark))
+
+
+def repeated_cases(samples: CaseSamples) -> list[str]:
+    """The cases of which two samples have the same key."""
+    several = samples.several() if isinstance(samples, StoredCases) else samples
+    return [case for case in several if len({one.key for one in samples[case]}) < len(samples[case])]
+
+
+def some_cases(samples: CaseSamples, keeps: Callable[[str], bool]) -> CaseSamples:
+    """The samples of the cases that the function keeps."""
+    if isinstance(samples, StoredCases):
+        return samples.of(keeps)
+    return {case: found for case, found in samples.items() if keeps(case)}
+
+
+class StoredCases(Mapping[str, Sequence[Sample]]):
+    """The places of each case's samples in a record."""
+
+    def __init__(self, samples: IndexedSamples, first: Mapping[str, int], more: Mapping[str, array[int]]) -> None:
+        self._samples, self._first, self._more = samples, first, more
+
+    def __getitem__(self, case: str) -> Sequence[Sample]:
+        return [self._samples[place] for place in self._places(case)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._first)
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def about(self, case: str) -> CaseFacts:
+        """What the first sample of a case has of its case."""
+        return self._samples.facts(self._first[case])
+
+    def has_digest(self, case: str, digest: str) -> bool:
+        """Whether each sample of a case has this digest."""
+        return all(self._samples.facts(place).has_digest(digest) for place in self._places(case))
+
+    def marks(self, case: str) -> int:
+        """The marks of all samples of a case together."""
+        found = 0
+        for place in self._places(case):
+            found |= self._samples.mark(place)
+        return found
+
+    def several(self) -> Iterator[str]:
+        """Yield the cases with more than one sample."""
+        return iter(self._more)
+
+    def of(self, keeps: Callable[[str], bool]) -> StoredCases:
+        """The cases that the function keeps."""
+        first = {case: place for case, place in self._first.items() if keeps(case)}
+        return StoredCases(self._samples, first, {case: found for case, found in self._more.items() if case in first})
+
+    def _places(self, case: str) -> list[int]:
+        return [self._first[case], *self._more.get(case, ())]
+
+
+class Converted(Mapping[str, Sequence[BaselineSample]]):
+    """The samples of each case in another form, made when they are needed."""
+
+    def __init__(self, samples: CaseSamples, convert: Callable[[Sequence[Sample]], Sequence[BaselineSample]]) -> None:
+        self._samples, self._convert = samples, convert
+
+    def __getitem__(self, case: str) -> Sequence[BaselineSample]:
+        return self._convert(self._samples[case])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._samples)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+
+def _stored_cases(samples: IndexedSamples, model: str, prompt: str) -> StoredCases:
+    first: dict[str, int] = {}
+    more: dict[str, array[int]] = {}
+    for place in samples.places(Mark.ANY, Mark.RERUN):
+        key = samples.key(place)
+        if (key.model, key.prompt) == (model, prompt) and first.setdefault(key.case, place) != place:
+            more.setdefault(key.case, array("I")).append(place)
+    return StoredCases(samples, first, more)
