@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from evalharness.records import BaselineSample, Run, Sample
+from evalharness.records import BaselineCase, BaselineSample, IndexedCases, Run, Sample
 from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, marked
 
 CaseSamples = Mapping[str, Sequence[Sample]]
@@ -37,11 +37,12 @@ def cluster_of(samples: CaseSamples, case: str) -> str:
     return samples.about(case).cluster if isinstance(samples, StoredCases) else samples[case][0].cluster
 
 
-def has_digest(samples: CaseSamples, case: str, digest: str) -> bool:
-    """Whether each sample of a case has this digest."""
+def is_unedited(samples: CaseSamples, case: str, known: Mapping[str, BaselineCase]) -> bool:
+    """Whether each sample of a case has the digest of the known case."""
     if isinstance(samples, StoredCases):
+        digest = known.digest_hash(case) if isinstance(known, IndexedCases) else hash(known[case].digest)
         return samples.has_digest(case, digest)
-    return {sample.digest for sample in samples[case]} == {digest}
+    return {sample.digest for sample in samples[case]} == {known[case].digest}
 
 
 def has_mark(samples: CaseSamples, mark: Mark) -> bool:
@@ -83,9 +84,9 @@ class StoredCases(Mapping[str, Sequence[Sample]]):
         """What the first sample of a case has of its case."""
         return self._samples.facts(self._first[case])
 
-    def has_digest(self, case: str, digest: str) -> bool:
-        """Whether each sample of a case has this digest."""
-        return all(self._samples.facts(place).has_digest(digest) for place in self._places(case))
+    def has_digest(self, case: str, digest: int) -> bool:
+        """Whether each sample of a case has the digest with this hash."""
+        return all(self._samples.facts(place).digest == digest for place in self._places(case))
 
     def marks(self, case: str) -> int:
         """The marks of all samples of a case together."""

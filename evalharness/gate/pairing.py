@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalharness.errors import StoreError
-from evalharness.gate.case_samples import CaseSamples, has_digest, repeated_cases, samples_by_case
+from evalharness.gate.case_samples import CaseSamples, is_unedited, repeated_cases, samples_by_case
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
     AcceptedRun,
@@ -84,7 +84,7 @@ class Pairing:
     def cases(self) -> list[str]:
         """The cases that are unchanged since the baseline."""
         known, samples = self.known_cases, self.samples
-        return [case for case in samples if case in known and has_digest(samples, case, known[case].digest)]
+        return [case for case in samples if case in known and is_unedited(samples, case, known)]
 
 
 def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:

@@ -94,10 +94,6 @@ class CaseFacts(NamedTuple):
     digest: int
     """Python's hash of the digest: equal digests have equal ones in a process, and it takes eight bytes."""
 
-    def has_digest(self, digest: str) -> bool:
-        """Whether the case has this digest."""
-        return self.digest == hash(digest)
-
 
 class IndexedSamples(Sequence[Sample]):
     """Samples that are read from a file when they are needed. Their marks, keys and metrics are in memory."""

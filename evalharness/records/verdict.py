@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,6 +88,14 @@ class BaselineCase:
     samples: tuple[BaselineSample, ...]
     line: int
     """Line in the file of the baseline."""
+
+
+class IndexedCases(Mapping[str, BaselineCase]):
+    """Cases that are read from a file when they are needed. Their digests need no reading."""
+
+    @abstractmethod
+    def digest_hash(self, case: str) -> int:
+        """Python's hash of the digest of a case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ case per line, sorted by id, with a sample of each accepted run. Equal runs give
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -16,11 +15,13 @@ from typing import Any
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
-from evalharness.store.baseline_lines import CaseLine, HeaderLine, RunLine, SampleLine
+from evalharness.store.baseline_cases import PlacedLine, read_cases
+from evalharness.store.baseline_lines import HeaderLine, RunLine
 from evalharness.store.checked_line import checked_line
 from evalharness.store.files import open_regular
 from evalharness.store.runs import check_kind, parse_line
-from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
+from evalharness.store.stored_samples import IN_MEMORY
+from evalharness.store.upgrade import SCHEMA, upgraded_header
 
 BASELINE_FOLDER = "golden/baselines"
 PINNED = "pinned"
@@ -50,9 +51,9 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
         return None
     file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     values = _values(path, file)
-    first = next(values)
-    if check_kind(file, first, "baseline") < SCHEMA:
-        first, values = upgraded_header(first), map(upgraded_case, values)
+    first, _, _ = next(values)
+    if is_old := check_kind(file, first, "baseline") < SCHEMA:
+        first = upgraded_header(first)
     header = checked_line(
         HeaderLine, file, 1, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}
     )
@@ -65,59 +66,24 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
     if len({(run.request_digest, *sorted(run.signatures.items())) for run in runs}) != 1:
         raise StoreError(f"{file}:1: the accepted runs differ in request or metric settings: accept a new baseline")
-    cases = dict(_cases(values, file, {run.id: run.signatures for run in runs}))
+    signatures = {run.id: run.signatures for run in runs}
+    cases = read_cases(path, file, values, signatures, is_large=header.cases > IN_MEMORY, is_old=is_old)
     if len(cases) != header.cases or not cases:
         raise StoreError(f"{file}:1: expected {header.cases} cases, got {len(cases)}: restore the file from git")
     return Baseline(file, header.suite, header.model, header.prompt, runs, cases)
 
 
-def _values(path: Path, file: str) -> Iterator[dict[str, Any]]:
-    """The lines as JSON objects, one at a time, because a baseline may be large."""
+def _values(path: Path, file: str) -> Iterator[PlacedLine]:
+    """The lines as JSON objects, one at a time, with the bytes of the file in which each starts and has ended."""
+    start = 0
     try:
-        with open(path, encoding="utf-8", newline="\n", opener=open_regular) as lines:
+        with open(path, "rb", opener=open_regular) as lines:
             first = lines.readline()
             for number, line in enumerate(chain([first], lines), start=1):
-                yield parse_line(file, number, line.removesuffix("\n"))
+                yield parse_line(file, number, line.decode().removesuffix("\n")), start, start + len(line)
+                start += len(line)
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{file}: cannot be read: {error}") from None
-
-
-def _cases(
-    values: Iterator[dict[str, Any]], file: str, runs: Mapping[str, Mapping[str, str]]
-) -> Iterator[tuple[str, BaselineCase]]:
-    seen: set[str] = set()
-    names = {name: name for run, signatures in runs.items() for name in (run, *signatures)}
-    for number, value in enumerate(values, start=2):
-        line = checked_line(CaseLine, file, number, value)
-        if line.case in seen:
-            raise StoreError(f"{file}:{number}: duplicate case '{line.case}'")
-        if problem := _problem(line, runs):
-            raise StoreError(f"{file}:{number}: case '{line.case}': {problem}")
-        seen.add(line.case)
-        samples = tuple(BaselineSample(**dict(one) | _shared(one, names)) for one in line.samples)
-        yield sys.intern(line.case), BaselineCase(sys.intern(line.digest), samples, number)
-
-
-def _shared(line: SampleLine, names: Mapping[str, str]) -> dict[str, Any]:
-    scores = {names[metric]: score for metric, score in line.scores.items()}
-    return {
-        "run": names[line.run],
-        "scores": scores,
-        "not_applicable": tuple(names[one] for one in line.not_applicable),
-    }
-
-
-def _problem(case: CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
-    """What is wrong with the samples of a case; "" if nothing is. `runs`: run id -> signatures."""
-    sampled = {sample.run for sample in case.samples}
-    if not sampled or not sampled <= runs.keys():
-        return "expected samples of accepted runs only"
-    if list(runs)[-1] not in sampled:
-        return "no sample of the latest accepted run"
-    if any(sorted([*one.scores, *one.not_applicable]) != sorted(runs[one.run]) for one in case.samples):
-        return "expected a score for each metric of its runs"
-    bad = [f"{k} {v}" for sample in case.samples for k, v in sample.scores.items() if not 0 <= v <= 1]
-    return f"expected scores in [0, 1], got {bad[0]}" if bad else ""
 
 
 def accepted_baselines(

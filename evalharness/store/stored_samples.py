@@ -42,7 +42,7 @@ class SampleLog(Sequence[Sample]):
             return
         self._few.append(sample)
         if len(self._few) > IN_MEMORY:
-            self._index = _Index(_File(self._opened()), self._offsets, self._decode)
+            self._index = _Index(StoredFile(self._opened()), self._offsets, self._decode)
             for one in self._few:
                 self._index.append(one, end)
             self._few = []
@@ -70,8 +70,8 @@ def so_far(samples: Sequence[Sample]) -> Sequence[Sample]:
     return samples.so_far() if isinstance(samples, SampleLog) else samples
 
 
-class _File:
-    """An open record, closed with its last reader. Its bytes stay while a later run replaces it."""
+class StoredFile:
+    """An open file of lines, closed with its last reader. Its bytes stay while a later run replaces it."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
@@ -106,7 +106,7 @@ class _Shared(Generic[T]):
 class _Index:
     """Where each sample is in a record, with its marks and its key."""
 
-    def __init__(self, file: _File, offsets: array[int], decode: Decode) -> None:
+    def __init__(self, file: StoredFile, offsets: array[int], decode: Decode) -> None:
         self.file, self.offsets, self.decode, self.end = file, offsets, decode, 0
         self.marks, self.levels, self.metrics = array("I"), array("d"), dict[str, None]()
         self._cases: list[str] = []

@@ -8,15 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from outcomes import a_baseline, a_run, a_sample, broken
+from outcomes import METRICS, a_run, a_sample, broken
 
-from evalharness.records import Baseline, Run, Sample, SampleKey, Score, Violation
+from evalharness.records import IndexedCases, Run, Sample, SampleKey, Score, Violation
 from evalharness.records.marks import IndexedSamples
 from evalharness.report import Outcome, diffs, open_formats, shown
 from evalharness.report.html import overview, page_of
 from evalharness.report.rows import rows_of
 from evalharness.report.terminal import summary_lines
-from evalharness.store import RunWriter, read_run, stored_samples
+from evalharness.store import (
+    RunWriter,
+    accepted_baselines,
+    baseline_path,
+    baselines,
+    read_baseline,
+    read_run,
+    stored_samples,
+    write_below,
+)
 from evalharness.testing import outcome
 
 PAIR = ("smollm2", "concise")
@@ -34,18 +43,32 @@ def varied() -> list[Sample]:
     return [*samples, *again]
 
 
-def outcomes(tmp_path: Path, run: Run, known: Baseline | None) -> Iterator[Outcome]:
-    """The decided run, with its samples on disk and in memory."""
+def accepted(root: Path, samples: list[Sample], value: float = 0.8) -> Path:
+    """The file of a baseline with the same cases, all scored `value`."""
+    kept = [replace(one, scores=tuple(Score(name, value, way) for name, way in METRICS.items())) for one in samples]
+    whole = [replace(one, error=None, response=one.response or samples[0].response) for one in kept]
+    then = a_run(whole, id="accepted", started_at="2026-01-01")
+    found = accepted_baselines(then, root=root, digests={PAIR: "digest"}, accepted_at="2026-01-02T00:00:00+00:00")
+    for path, text in found.items():
+        write_below(root, path, text)
+    return baseline_path(root, "support", *PAIR)
+
+
+def outcomes(tmp_path: Path, run: Run, known: Path | None) -> Iterator[Outcome]:
+    """The decided run, with its samples and its baseline on disk, and in memory."""
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
     for sample in run.samples:
         writer.append(sample)
     writer.end(run)
     for most in (2, 1_000):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stored_samples, "IN_MEMORY", most)
+            for module in (stored_samples, baselines):
+                patch.setattr(module, "IN_MEMORY", most)
             found = read_run(tmp_path / "run.jsonl")
+            baseline = read_baseline(known, tmp_path) if known else None
         assert isinstance(found.samples, IndexedSamples) is (most == 2)
-        yield outcome(found, baselines={PAIR: known}, folder=tmp_path / "reports/support", root=tmp_path)
+        assert baseline is None or isinstance(baseline.cases, IndexedCases) is (most == 2)
+        yield outcome(found, baselines={PAIR: baseline}, folder=tmp_path / "reports/support", root=tmp_path)
 
 
 def texts(of: Outcome) -> dict[str, str]:
@@ -61,7 +84,7 @@ def texts(of: Outcome) -> dict[str, str]:
 def test_equal_verdicts_and_reports(tmp_path: Path, samples: list[Sample], is_compared: bool) -> None:
     """Reading the samples from the record changes no verdict and no byte of a report."""
     run = a_run(samples, params={"max_tokens": 50})
-    known = a_baseline([one for one in samples if one.purpose == "planned"]) if is_compared else None
+    known = accepted(tmp_path, [one for one in samples if one.purpose == "planned"]) if is_compared else None
     stored, kept = outcomes(tmp_path, run, known)
     assert stored.verdicts == kept.verdicts
     assert texts(stored) == texts(kept)
@@ -74,7 +97,7 @@ def test_a_page_shows_the_telling_samples(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(shown, "QUOTA", 4)
     monkeypatch.setattr(diffs, "MOST_CHANGED", 1)
     samples = [one for one in varied() if one.purpose == "planned"]
-    stored, _ = outcomes(tmp_path, a_run(samples), a_baseline(samples, 0.5))
+    stored, _ = outcomes(tmp_path, a_run(samples), accepted(tmp_path, samples, 0.5))
     page = page_of(stored)
     note = overview(page)["facts"]["shown"]
     assert re.fullmatch(
@@ -102,7 +125,7 @@ def test_a_summary_counts_what_it_does_not_list(tmp_path: Path, monkeypatch: pyt
     """Of the worse answers of a large run only the worst are kept; the summary counts the others."""
     monkeypatch.setattr(diffs, "MOST_LISTED", 2)
     samples = [a_sample(number, 0.3) for number in range(9)]
-    stored, _ = outcomes(tmp_path, a_run(samples), a_baseline(samples))
+    stored, _ = outcomes(tmp_path, a_run(samples), accepted(tmp_path, samples))
     assert [one.sample.key for one in stored.contents.answers.of("worse")] == [
         SampleKey(f"case-{number}", "concise", "smollm2", 0) for number in range(2)
     ]

@@ -12,8 +12,8 @@ import pytest
 from stored_records import DIGESTS, HOSTILE, a_run, a_sample, accepted, broken
 
 from evalharness.errors import RefusedError, StoreError
-from evalharness.records import Baseline, BaselineSample, Response, Run, SampleKey, Score, Timing, Usage
-from evalharness.store import accepted_baselines, read_baseline
+from evalharness.records import Baseline, BaselineSample, IndexedCases, Response, Run, SampleKey, Score, Timing, Usage
+from evalharness.store import accepted_baselines, baselines, read_baseline
 
 
 def read(path: Path, root: Path) -> Baseline:
@@ -41,6 +41,34 @@ def test_hostile_answers(tmp_path: Path, text: str) -> None:
     path = accepted(tmp_path, a_run([a_sample(text=text)]))
     assert read(path, tmp_path).cases["a"].samples[0].text == text
     assert path.read_bytes().count(b"\n") == 2
+
+
+def test_a_large_baseline_is_read_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cases stay in the file, and read as those in memory do, also after another run was accepted."""
+    first, second = (
+        a_run([a_sample(f"c{n}", text=text) for n, text in enumerate(HOSTILE)], name=name) for name in "xy"
+    )
+    path = accepted(tmp_path, first)
+    kept = read(path, tmp_path)
+    monkeypatch.setattr(baselines, "IN_MEMORY", 3)
+    stored = read(path, tmp_path)
+    accepted(tmp_path, first, second)
+    assert isinstance(stored.cases, IndexedCases)
+    assert stored == kept
+    assert list(stored.cases) == list(kept.cases)
+    assert len(read(path, tmp_path).runs) == 2
+    assert "z" not in stored.cases
+
+
+def test_a_large_baseline_with_a_case_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the line, whether the cases stay in the file or not."""
+    path = accepted(tmp_path, a_run([a_sample(name) for name in "abcd"]))
+    header, *lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([header, *lines[:3], lines[0]]))
+    for most in (3, 20):
+        monkeypatch.setattr(baselines, "IN_MEMORY", most)
+        with pytest.raises(StoreError, match="5: duplicate case 'a'"):
+            read_baseline(path, tmp_path)
 
 
 def test_no_baseline(tmp_path: Path) -> None:
