@@ -14,7 +14,8 @@ from evalharness.gate.stats.permutation import Floats
 
 _NEWTON_STEPS, _FRACTION_STEPS = 100, 300
 """Upper limits. Ten and thirty are typical."""
-_PRECISION = 1e-14
+_SETTLED, _PRECISION = 1e-9, 1e-14
+"""Steps of the log-odds below the first are the last: the error is about its square. The second is of the fraction."""
 _TINY = 1e-300
 
 
@@ -31,7 +32,7 @@ def beta_quantiles(a: Sequence[float], b: Sequence[float], at: Floats) -> Floats
         density = np.exp(first * log_x + second * log_y - log_beta)
         step = (_below(first, second, np.exp(log_x), density) - at) / density
         odds -= step
-        if np.all(np.abs(step) <= _PRECISION * (1 + np.abs(odds))):
+        if np.all(np.abs(step) <= _SETTLED * (1 + np.abs(odds))):
             break
     quantiles: Floats = np.exp(-np.logaddexp(0, -odds))
     return quantiles

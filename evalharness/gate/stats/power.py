@@ -17,7 +17,7 @@ import numpy as np
 from evalharness.gate.defaults import POWER
 from evalharness.gate.stats.beta import beta_quantiles
 from evalharness.gate.stats.bounds import Spread
-from evalharness.gate.stats.distributions import normal_below, normal_quantile
+from evalharness.gate.stats.distributions import normal_quantile
 from evalharness.gate.stats.permutation import Floats, candidate_passes
 from evalharness.gate.stats.ragged import Ragged
 
@@ -158,7 +158,7 @@ class _Steps:
         deviation = np.sqrt(np.maximum(variance, 1e-12))
         z = distance / deviation
         density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-        below = np.array([normal_below(value) for value in z])
+        below = np.array([math.erfc(value) for value in -z / math.sqrt(2)]) / 2  # P(Z < z)
         p: Floats = np.where(variance > 0, below - density * (z**2 - 1) * skew / deviation**3 / 6, 1.0)
         return p
 
