@@ -77,6 +77,7 @@ ARROWS = {
         "",
         "config",
         "evaluation",
+        "execution",
         "local",
         "modules",
         "providers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import entry_points
@@ -9,7 +10,9 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.doctor.result import CheckResult
-from evalharness.errors import ConfigError, EvalHarnessError
+from evalharness.errors import ConfigError, EvalHarnessError, MissingExtraError
+from evalharness.execution.elsewhere import executor_kind
+from evalharness.execution.on_ray.environment import ray_settings
 from evalharness.publish import open_destinations
 from evalharness.registry import BUILT_IN, Kind, find, make
 from evalharness.report import open_formats
@@ -30,10 +33,17 @@ def check_extensions(config: Config) -> Iterator[CheckResult]:
     except ConfigError as error:
         yield CheckResult("extensions", "broken", str(error), needed=True)
     yield from (_destination(name, config) for name in config.publish)
-    table = config.executors.get(config.executor)
+    yield from _executor(config)
+
+
+def _executor(config: Config) -> Iterator[CheckResult]:
+    """Whether the executor of the configuration exists; of Ray also its settings, without a connection."""
+    kind = executor_kind(None, config)
     try:
-        find("executors", table.executor if table else config.executor)
-    except (LookupError, ConfigError) as error:
+        find("executors", kind)
+        if kind == "ray":
+            yield CheckResult("extensions", "ok", ray_settings(os.environ))
+    except (LookupError, ConfigError, MissingExtraError) as error:
         yield CheckResult("extensions", "broken", f"executor: {error.args[0]}", needed=True)
 
 

@@ -295,11 +295,15 @@ def test_an_estimate_under_xdist(remote: Remote) -> None:
         ("--llm-deadline=nan", "--llm-deadline: expected a number from 0, got nan"),
         ("--llm-repeat=0", "--llm-repeat: expected a number from 1, got 0"),
         ("--llm-record=never", "--llm-record: invalid choice: 'never'"),
+        ("--llm-executor=rai", "executor: unknown executor 'rai'; did you mean 'ray'"),
+        ("--llm-executor=ray", "executor ray: RAY_ADDRESS is not set: set RAY_ADDRESS=HOST:PORT"),
+        ("--llm-executor=ray -n1", "--llm-executor=ray: one process sends the requests to the cluster; remove -n"),
     ],
 )
-def test_invalid_values(remote: Remote, option: str, why: str) -> None:
+def test_invalid_values(remote: Remote, option: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An invalid value is a usage error that names the option, and no request is sent."""
-    result = remote.run(option)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    result = remote.run(*option.split())
     assert (result.ret, remote.posts()) == (pytest.ExitCode.USAGE_ERROR, [])
     assert why in "\n".join([*result.errlines, *result.outlines])
 
