@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test test-deep docs lint lint-js lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-models bench-local bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lint-js lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-models bench-local bench-ray bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run the tests"
@@ -32,6 +32,7 @@ help:
 	@echo "make dist         build the sdist and the wheel into dist/"
 	@echo "make bench        measure what the harness itself costs"
 	@echo "make bench-scale  measure 1,000 suites and 100,000 cases (a quarter of an hour)"
+	@echo "make bench-ray    kill a node of a Ray cluster 50 times, and measure what limits a cluster (half an hour)"
 	@echo "make bench-texts  measure when runs over texts of 2 MB end after a deadline and after Ctrl-C"
 	@echo "make bench-spine  count the files that one case travels through"
 	@echo "make bench-gate   simulate the gate's error rates (three quarters of an hour) and write docs/gate-table.md"
@@ -139,6 +140,10 @@ bench-scale: $(READY)
 
 bench-texts: $(READY)
 	$(VENV)/bin/python benchmarks/texts.py
+
+bench-ray: $(READY)
+	$(VENV)/bin/python benchmarks/ray_limits.py
+	$(VENV)/bin/python benchmarks/ray_kills.py
 
 bench-spine: $(READY)
 	$(VENV)/bin/python benchmarks/spine.py
