@@ -18,7 +18,7 @@ project = "evalharness"
 copyright = "the evalharness authors"  # noqa: A001 - Sphinx's name
 version = release = evalharness.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["ci/*", "examples/*"]
+exclude_patterns = ["ci/*", "deploy/*", "examples/*"]
 
 html_theme = "furo"
 html_title = f"evalharness {version}"
