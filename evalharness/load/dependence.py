@@ -7,8 +7,9 @@ misses, whichever is larger. Latencies show the dependence also where no request
 larger value counts: by the automatic window of Sokal (Functional Integration, 1997) plus one standard error (Madras and
 Sokal, J. Stat. Phys. 50, 1988), and as that of an AR(1) process at the upper 99 % bound of rho_1.
 
-The means of eight consecutive batches (Student's t) can lower the upper bound: a server that falls ever further behind
-has latencies with no finite tau. They never raise the lower bound: most batches of a good hour have no miss.
+The means of ten consecutive batches, and of one without a miss for safety, can lower the upper bound (Student's t): a
+server that falls ever further behind has latencies with no finite tau. They never raise the lower bound: most batches
+of a good hour have no miss.
 docs/load-table.md has the error rates in simulated queues.
 """
 
@@ -28,7 +29,7 @@ Flags = npt.NDArray[np.bool_]
 
 ALPHA = 0.001
 """One-sided error of each bound."""
-_BATCHES = 8
+_BATCHES, _LEAST_IN_BATCH = 10, 5
 _WINDOW = 5.0
 """Lags are summed up to this multiple of tau."""
 _Z = 2.326
@@ -117,11 +118,11 @@ def _of_batches(met: Flags, alpha: float) -> float:
     """The upper bound by the means of consecutive batches; 1 with too few requests."""
     from scipy.special import stdtrit
 
-    if len(met) < _BATCHES:
+    if len(met) < _BATCHES * _LEAST_IN_BATCH:
         return 1.0
-    means = np.array([batch.mean() for batch in np.array_split(met.astype(float), _BATCHES)])
-    reach = float(stdtrit(_BATCHES - 1, 1 - alpha)) * float(means.std(ddof=1)) / math.sqrt(_BATCHES)
-    return float(means.mean()) + reach if reach > 0 else 1.0
+    means = np.array([1.0, *(batch.mean() for batch in np.array_split(met.astype(float), _BATCHES))])
+    reach = float(stdtrit(_BATCHES, 1 - alpha)) * float(means.std(ddof=1)) / math.sqrt(_BATCHES + 1)
+    return float(means.mean()) + reach
 
 
 def _tau(values: Floats) -> float:

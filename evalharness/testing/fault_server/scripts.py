@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from evalharness.testing.fault_server.chat import answer_text, chunks, completion, embeddings, sse_events
 from evalharness.testing.fault_server.http_bytes import json_answer, sse_answer
-from evalharness.testing.fault_server.steps import Hang, Received, Reply, Reset, Script, Send
+from evalharness.testing.fault_server.steps import Hang, Received, Reply, Reset, Script, Send, Wait
 
 
 def healthy(request: Received) -> Reply:
@@ -82,6 +82,21 @@ def token_bucket(rate: float, burst: float) -> Script:
             return [Send(too_many({"retry-after": "1"}))]
         level -= 1
         return healthy(request)
+
+    return script
+
+
+def queue(service_s: float, then: Script = healthy) -> Script:
+    """One server with a constant service time: a reply begins when those to all earlier requests are over.
+
+    With arrivals at known times, the times of all replies are known: the oracle of a load test.
+    """
+    free_at = -math.inf
+
+    def script(request: Received) -> Reply:
+        nonlocal free_at
+        free_at = max(free_at, request.done_at) + service_s
+        return [Wait(free_at - request.done_at), *then(request)]
 
     return script
 
