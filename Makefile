@@ -99,7 +99,7 @@ lint: $(READY)
 
 # The scripts of a page are one script: tsc checks each page's together.
 lint-js: setup/js/node_modules/.package-lock.json
-	for page in report live view blind label history; do setup/js/node_modules/.bin/tsc -p setup/js/tsconfig.$$page.json || exit 1; done
+	for page in report live view blind label history load; do setup/js/node_modules/.bin/tsc -p setup/js/tsconfig.$$page.json || exit 1; done
 	setup/js/node_modules/.bin/eslint --config setup/js/eslint.config.js evalharness/report/templates
 
 setup/js/node_modules/.package-lock.json: setup/js/package.json setup/js/package-lock.json

@@ -1,4 +1,4 @@
-"""The pages in each of their states: reports of all verdicts and kinds of case, the history, and both label pages."""
+"""The pages in each of their states: reports of all verdicts and kinds of case, history, label pages, load tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from histories import a_history
 from judged_runs import finished, said
+from loads import a_load, capacity, in_turns
 from pages import a_page, a_run, six_combinations
 
 from evalharness.records import Context, Message, Run, SampleError, ToolCall, Verdict
@@ -17,6 +18,7 @@ from evalharness.report.columns import columns_of
 from evalharness.report.history import history_html
 from evalharness.report.html import Page, extent_of, facts_of, page_of, render_html
 from evalharness.report.label_page import label_page
+from evalharness.report.load_page import load_html
 from evalharness.store.answer_labels import write_answer_labels
 from evalharness.testing import run, sample
 from evalharness.view.listing import ListedRun
@@ -158,5 +160,8 @@ STATES: Mapping[str, Callable[[Path], str]] = {
     "blind": lambda _: blind(),
     "labels": lambda _: labels(),
     "runs": lambda _: runs(),
+    "load": lambda _: load_html(*a_load()),
+    "load in turns": lambda _: load_html(*in_turns()),
+    "capacity": lambda _: load_html(*capacity()),
     "judge": judged,
 }
