@@ -257,6 +257,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.dialogue",
         "evalharness.records.gates",
         "evalharness.records.attachment",
+        "evalharness.records.id_index",
         "evalharness.records.judged_again",
         "evalharness.records.marks",
         "evalharness.records.planned",

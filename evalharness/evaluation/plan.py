@@ -23,6 +23,7 @@ from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.store import environment, machine_class
 from evalharness.suites import RequestMaker, digest, prompt_digest
+from evalharness.suites.stored_cases import by_id, ids_of
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,7 @@ class Plan:
     @cached_property
     def planned(self) -> KeyGrid:
         """The keys of all requests."""
-        return KeyGrid(
-            (case.id for case in self.suite.cases), self.prompts, {name: self.repeats[name] for name in self.providers}
-        )
+        return KeyGrid(ids_of(self.suite.cases), self.prompts, {name: self.repeats[name] for name in self.providers})
 
     def _without_turns(self, request: Request) -> Request:
         """The request; one answer alone if a test gives the answers and leads the conversation."""
@@ -73,9 +72,9 @@ class Plan:
         return replace(request, dialogue=None, user=None, world=None) if is_given else request
 
     @cached_property
-    def cases(self) -> dict[str, Case]:
+    def cases(self) -> Mapping[str, Case]:
         """The cases by id."""
-        return {case.id: case for case in self.suite.cases}
+        return by_id(self.suite.cases)
 
     def case(self, name: str) -> Case:
         """The case with this id."""

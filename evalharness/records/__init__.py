@@ -13,6 +13,7 @@ from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import END, USER, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
 from evalharness.records.gates import ASSERTIONS, GateRule, TimeBounds, Unit
+from evalharness.records.id_index import IdIndex
 from evalharness.records.judged_again import AnswerScore, JudgedAgain
 from evalharness.records.planned import KeyGrid, KeyList, PlannedKeys
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
@@ -77,6 +78,7 @@ __all__ = [
     "FinishReason",
     "GateRule",
     "GateSpec",
+    "IdIndex",
     "IndexedCases",
     "JudgedAgain",
     "KeyGrid",

@@ -9,6 +9,7 @@ from itertools import chain, product
 from operator import eq
 from typing import overload
 
+from evalharness.records.id_index import IdIndex
 from evalharness.records.response import SampleKey
 
 _KEY = partial(tuple.__new__, SampleKey)  # in C, for a million keys
@@ -96,7 +97,7 @@ class KeyGrid(PlannedKeys):
 
     def cases(self, model: str, prompt: str) -> Collection[str]:
         """The ids of all cases; none for an unknown model or prompt."""
-        return self._index.keys() if self.repeats(model) and prompt in self.prompts else ()
+        return self._index if self.repeats(model) and prompt in self.prompts else ()
 
     def number(self, model: str, prompt: str) -> int:
         """The number of samples of a model and prompt."""
@@ -114,9 +115,9 @@ class KeyGrid(PlannedKeys):
         """Yield the keys that are not among those that were found, in order. Takes a byte for each key."""
         if found is self:
             return
-        marks, starts, index = bytearray(len(self)), self._starts, self._index
+        marks, starts, place_of = bytearray(len(self)), self._starts, self._index.place
         for case, prompt, model, repeat, purpose in found:  # as `_place`, without a call for each of a million
-            start, number = starts.get((model, prompt)), index.get(case)
+            start, number = starts.get((model, prompt)), place_of(case)
             if start is not None and number is not None and purpose == "planned" and 0 <= repeat < self.models[model]:
                 marks[start + number * self.models[model] + repeat] = 1
         place = marks.find(0)
@@ -125,8 +126,8 @@ class KeyGrid(PlannedKeys):
             place = marks.find(0, place + 1)
 
     @cached_property
-    def _index(self) -> dict[str, int]:
-        return {case: index for index, case in enumerate(self.case_ids)}
+    def _index(self) -> IdIndex:
+        return IdIndex(self.case_ids)
 
     @cached_property
     def _starts(self) -> dict[tuple[str, str], int]:
@@ -142,7 +143,7 @@ class KeyGrid(PlannedKeys):
         if not isinstance(key, tuple) or len(key) != len(SampleKey._fields):
             return None
         case, prompt, model, repeat, purpose = key
-        start, index = self._starts.get((model, prompt)), self._index.get(case)
+        start, index = self._starts.get((model, prompt)), self._index.place(case)
         if start is None or index is None or purpose != "planned" or not 0 <= repeat < self.models[model]:
             return None
         return start + index * self.models[model] + int(repeat)

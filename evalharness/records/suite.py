@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
@@ -264,7 +264,7 @@ class Suite:
     vars: Mapping[str, Any]
     metrics: tuple[Spec, ...]
     gates: tuple[GateSpec, ...]
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     tools: tuple[Tool, ...] = ()
     """What the model may call."""
     world: World | None = None

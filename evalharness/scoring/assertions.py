@@ -39,6 +39,7 @@ class Broken(NamedTuple):
 
 
 _NOTHING_BROKEN = Broken()
+_MOST_OPENED = 20_000
 _LOADING = ("similar",)
 """The checks that load a model."""
 
@@ -89,6 +90,8 @@ class Assertions:
     def _checks_of(self, case: Case) -> list[Check]:
         known, checks = self._checks.get(id(case.checks), ((), []))
         if known is not case.checks:  # the cache keeps the specs alive, so that no other object gets their id
+            if len(self._checks) > _MOST_OPENED:  # cases on disk have other specs at each access
+                self._checks.clear()
             checks = [self._opened(spec) for spec in case.checks]
             self._checks[id(case.checks)] = case.checks, checks
         return checks

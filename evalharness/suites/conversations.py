@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from evalharness.errors import Problem
@@ -13,21 +13,12 @@ from evalharness.suites.simulated import read_user, says_problems, user_problems
 from evalharness.suites.turns import RenderText, split
 from evalharness.templating.sandbox import TemplateError
 
-Sources = Sequence[tuple[Document, Loc]]
 
-
-def one_per_turn(cases: Sequence[CaseSchema], sources: Sources) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
-    """The cases, with one for each turn in place of those with turns, and the position of each.
+def turns_of(case: CaseSchema, source: tuple[Document, Loc]) -> Iterator[tuple[CaseSchema, tuple[Document, Loc]]]:
+    """A case for each turn of one, and the position of each.
 
     A turn has the id `ID#1`, `ID#2`, ..., the turns up to its own, and the conversation as its cluster.
     """
-    pairs = [pair for case, source in zip(cases, sources, strict=True) for pair in _turns(case, source)]
-    return [case for case, _ in pairs], [source for _, source in pairs]
-
-
-def _turns(case: CaseSchema, source: tuple[Document, Loc]) -> Iterator[tuple[CaseSchema, tuple[Document, Loc]]]:
-    if not case.turns:
-        yield case, source
     document, loc = source
     for number, turn in enumerate(case.turns, start=1):
         changes: dict[str, Any] = {
@@ -59,19 +50,19 @@ def conversation_data(raw: CaseSchema) -> dict[str, Any]:
     return data | ({"user": raw.user.model_dump(by_alias=True)} if raw.user else {})
 
 
-def case_problems(cases: Sequence[CaseSchema], sources: Sources) -> Iterator[Problem]:
-    """What is wrong with the conversations of the cases as written."""
-    for case, (document, loc) in zip(cases, sources, strict=True):
-        if case.turns and case.assert_:
-            message = "a case with turns has an answer for each turn: move 'assert' into the turns"
-            yield document.problem((*loc, "assert"), message)
-        if case.user is not None:
-            yield from user_problems(case.user, document, (*loc, "user"))
-        if case.turns and case.user:
-            yield document.problem((*loc, "user"), "expected turns or a simulated user, got both")
-        if (case.turns or case.user) and USER in case.vars:
-            message = f"the variable '{USER}' has the text of each turn: give yours another name"
-            yield document.problem((*loc, "vars", USER), message)
+def case_problems(case: CaseSchema, source: tuple[Document, Loc]) -> Iterator[Problem]:
+    """What is wrong with the conversation of a case as written."""
+    document, loc = source
+    if case.turns and case.assert_:
+        message = "a case with turns has an answer for each turn: move 'assert' into the turns"
+        yield document.problem((*loc, "assert"), message)
+    if case.user is not None:
+        yield from user_problems(case.user, document, (*loc, "user"))
+    if case.turns and case.user:
+        yield document.problem((*loc, "user"), "expected turns or a simulated user, got both")
+    if (case.turns or case.user) and USER in case.vars:
+        message = f"the variable '{USER}' has the text of each turn: give yours another name"
+        yield document.problem((*loc, "vars", USER), message)
 
 
 def turn_problems(suite: Suite, variables: Callable[[str], set[str]], text: RenderText) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from evalharness.config import Limits
@@ -68,6 +69,25 @@ def read_text(path: Path, root: Path, limits: Limits) -> str:
     return text
 
 
+def lines_of(path: Path, root: Path, limits: Limits) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers, without their ends. Raises FileError, as `read_text`."""
+    _reject_links(path, root)
+    with open(path, "rb", opener=_open_no_link) as file:
+        _check_size(file.fileno(), limits.file_mb, "file_mb")
+        for number, line in enumerate(file, start=1):
+            yield number, _decoded(line, number)
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise FileError(f"byte {error.start} of the line is not UTF-8: save the file as UTF-8", number) from None
+    if "\0" in text:
+        raise FileError("NUL character found (is the file UTF-16?): save the file as UTF-8", number)
+    return text
+
+
 def read_bytes(path: Path, root: Path, most_mb: float, limit: str) -> bytes:
     """The content of a regular file below the root.
 
@@ -86,10 +106,15 @@ def read_bytes(path: Path, root: Path, most_mb: float, limit: str) -> bytes:
 def _read(path: Path, most_mb: float, limit: str) -> bytes:
     """Read without following a link that was just put there, and without waiting for the writer of a FIFO."""
     with open(path, "rb", opener=_open_no_link) as file:
-        status = os.fstat(file.fileno())
-        if status.st_size > most_mb * 1e6:
-            raise FileError(f"{status.st_size / 1e6:.1f} MB exceed limits.{limit} = {most_mb:g}")
-        return file.read(status.st_size)
+        return file.read(_check_size(file.fileno(), most_mb, limit))
+
+
+def _check_size(handle: int, most_mb: float, limit: str) -> int:
+    """The bytes of an open file. Raises FileError if they exceed the limit."""
+    size = os.fstat(handle).st_size
+    if size > most_mb * 1e6:
+        raise FileError(f"{size / 1e6:.1f} MB exceed limits.{limit} = {most_mb:g}")
+    return size
 
 
 def _open_no_link(path: str, flags: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from evalharness import registry
@@ -10,7 +10,7 @@ from evalharness.errors import ConfigError, did_you_mean
 from evalharness.records import ASSERTIONS, GateRule, GateSpec, TimeBounds, Unit
 from evalharness.suites.document import Document
 from evalharness.suites.reading import Reading
-from evalharness.suites.schema import CaseSchema, GateSchema
+from evalharness.suites.schema import GateSchema
 
 _OPTIONS = ("tag", "slots", "worst", "within", "at_least")
 _EXAMPLES = {"within": "within: {ttft: 300ms, e2el: 2s}", "at_least": "at_least: 95%"}
@@ -20,13 +20,15 @@ def read_gates(
     gates: Sequence[GateSchema],
     document: Document,
     metrics: Mapping[str, Any],
-    cases: Sequence[CaseSchema],
+    tags: Collection[str],
     reading: Reading,
     *,
     asserts: bool,
 ) -> tuple[GateSpec, ...]:
-    """The gates, each on one of the `metrics` or of a registered kind. `asserts`: the suite has assertions."""
-    tags = {tag for case in cases for tag in case.tags}
+    """The gates, each on one of the `metrics` or of a registered kind.
+
+    `tags`: those of all cases. `asserts`: the suite or a case has assertions.
+    """
     found: dict[tuple[str, str], GateSpec] = {}
     for index, gate in enumerate(gates):
         loc = ("gates", index)
@@ -37,7 +39,7 @@ def read_gates(
             continue
         for key, message in _problems(gate, metrics, tags, kind):
             reading.note(document, (*loc, key), message)
-        if gate.metric == ASSERTIONS and not asserts and not any(case.assert_ for case in cases):
+        if gate.metric == ASSERTIONS and not asserts:
             reading.note(document, (*loc, "metric"), "a gate on assertions needs at least one: add `assert`")
         if (gate.metric, gate.tag) in found:
             reading.note(document, loc, f"duplicate gate on '{gate.metric}'")
@@ -52,7 +54,9 @@ def _rule(gate: GateSchema, unit: Unit) -> GateRule:
     )
 
 
-def _problems(gate: GateSchema, metrics: Mapping[str, Any], tags: set[str], kind: Any) -> Iterator[tuple[str, str]]:
+def _problems(
+    gate: GateSchema, metrics: Mapping[str, Any], tags: Collection[str], kind: Any
+) -> Iterator[tuple[str, str]]:
     """The key and the message of each problem."""
     known = [*metrics, *(set(registry.names("gate_kinds")) - {"score"})]
     if gate.metric not in known:

@@ -5,7 +5,8 @@ YAML maps a case id to its answers; JSONL has one `{"id": ..., "golden": [...]}`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,19 @@ from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import Problem, did_you_mean
+from evalharness.records import IdIndex
 from evalharness.suites.document import Document, DocumentError, Loc, problem, read_yaml
 from evalharness.suites.field_types import StrictSchema, Text, TextOrList
 from evalharness.suites.files import FileError, read_text
+from evalharness.suites.large_files import is_large, json_parts
 from evalharness.suites.rows import read_jsonl
+from evalharness.suites.spool import Spool
 from evalharness.suites.validation import validate
 
 GOLDEN_FOLDER = "golden"
 _MAX_HINTS = 20
 """Finding similar names among many cases is slow."""
+_MAX_PROBLEMS = 1_000
 
 
 class GoldenLineSchema(StrictSchema):
@@ -40,7 +45,7 @@ class Golden:
     """The golden answers of a suite by case id, and the problems of the file."""
 
     file: str
-    answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     is_missing: bool = False
 
@@ -58,36 +63,93 @@ def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
 
 
 def _read(path: Path, file: str, config: Config, case_ids: Sequence[str]) -> Golden:
-    reader, adapter = (read_yaml, _MAPPING) if path.suffix == ".yaml" else (read_jsonl, _LINES)
+    checks = _Entries(IdIndex(case_ids))
     try:
+        if path.suffix == ".jsonl" and is_large(path):
+            return _in_parts(path, file, config, checks)
+        reader, adapter = (read_yaml, _MAPPING) if path.suffix == ".yaml" else (read_jsonl, _LINES)
         document = reader(read_text(path, config.root, config.limits), file, config.limits)
     except FileError as error:
         return Golden(file, problems=(problem(file, error.line, 0, str(error)),))
     except DocumentError as error:
         return Golden(file, problems=(error.problem,))
     value, problems = validate(adapter, document, GoldenLineSchema)
-    return Golden(file, problems=tuple(problems)) if problems else _collect(value, document, case_ids)
+    if problems:
+        return Golden(file, problems=tuple(problems))
+    answers = {case: texts for loc, case, texts in _pairs(value) if checks.add(document, loc, case, texts)}
+    return Golden(file, answers, tuple(checks.problems))
 
 
-def _collect(value: Any, document: Document, case_ids: Sequence[str]) -> Golden:
-    pairs: list[tuple[Loc, str, Any]]
+def _in_parts(path: Path, file: str, config: Config, checks: _Entries) -> Golden:
+    """The golden answers of a large file, which stay on disk. The first part with an invalid line ends the reading."""
+    places = array("i", [-1]) * len(checks.known)
+
+    def entries() -> Iterator[tuple[str, ...]]:
+        count = 0
+        for document in json_parts(path, config.root, config.limits):
+            value, problems = validate(_LINES, document, GoldenLineSchema)
+            checks.problems += problems
+            for loc, case, texts in _pairs(value or ()):
+                if checks.add(document, loc, case, texts) and (place := checks.known.place(case)) is not None:
+                    places[place], count = count, count + 1
+                    yield texts
+            if problems:
+                return
+
+    answers = _StoredAnswers(checks.known, Spool(entries()), places)
+    return Golden(file, answers, tuple(checks.problems[:_MAX_PROBLEMS]))
+
+
+def _pairs(value: Any) -> Iterator[tuple[Loc, str, tuple[str, ...]]]:
+    """The place, case and answers of each entry."""
     if isinstance(value, dict):
-        pairs = [((case_id,), case_id, answers) for case_id, answers in value.items()]
+        found: Iterable[tuple[Loc, str, Any]] = (((case,), case, given) for case, given in value.items())
     else:
-        pairs = [((index, "id"), line.id, line.golden) for index, line in enumerate(value)]
-    answers: dict[str, tuple[str, ...]] = {}
-    problems: list[Problem] = []
-    known = set(case_ids)
-    for loc, case_id, given in pairs:
-        texts = (given,) if isinstance(given, str) else tuple(given)
-        if case_id in answers:
-            problems.append(document.problem(loc, f"duplicate entry for '{case_id}'"))
-        if case_id not in known:
-            hint = did_you_mean(case_id, known)[:200] if len(problems) < _MAX_HINTS else ""
-            problems.append(document.problem(loc, f"no case '{case_id}' in the suite{hint}"))
+        found = (((index, "id"), line.id, line.golden) for index, line in enumerate(value))
+    return ((loc, case, (given,) if isinstance(given, str) else tuple(given)) for loc, case, given in found)
+
+
+class _Entries:
+    """Checks the entries of a golden file."""
+
+    def __init__(self, known: IdIndex) -> None:
+        """`known`: the ids of the cases."""
+        self.known, self.problems = known, list[Problem]()
+        self._seen, self._unknown = bytearray(len(known)), set[str]()
+
+    def add(self, document: Document, loc: Loc, case: str, texts: Sequence[str]) -> bool:
+        """Note what is wrong with an entry. Returns whether it is the first of its case."""
+        place = self.known.place(case)
+        is_new = case not in self._unknown if place is None else not self._seen[place]
+        if not is_new:
+            self.problems.append(document.problem(loc, f"duplicate entry for '{case}'"))
+        if place is None:
+            hint = did_you_mean(case, self.known)[:200] if len(self.problems) < _MAX_HINTS else ""
+            self.problems.append(document.problem(loc, f"no case '{case}' in the suite{hint}"))
+            self._unknown.add(case)
+        else:
+            self._seen[place] = 1
         if not texts or not all(text.strip() for text in texts):
-            problems.append(
-                document.problem(loc, f"empty golden answer for '{case_id}': write one or remove the entry")
-            )
-        answers[case_id] = texts
-    return Golden(document.file, answers, tuple(problems))
+            message = f"empty golden answer for '{case}': write one or remove the entry"
+            self.problems.append(document.problem(loc, message))
+        return is_new
+
+
+class _StoredAnswers(Mapping[str, tuple[str, ...]]):
+    """Golden answers on disk, by case."""
+
+    def __init__(self, known: IdIndex, spool: Spool, places: Sequence[int]) -> None:
+        """`places`: of the answers of each known case in the spool, or -1."""
+        self._known, self._spool, self._places = known, spool, places
+
+    def __getitem__(self, case: str) -> tuple[str, ...]:
+        place = self._known.place(case)
+        if place is None or self._places[place] < 0:
+            raise KeyError(case)
+        return tuple(self._spool[self._places[place]])
+
+    def __iter__(self) -> Iterator[str]:
+        return (case for case, place in zip(self._known, self._places, strict=True) if place >= 0)
+
+    def __len__(self) -> int:
+        return len(self._spool)

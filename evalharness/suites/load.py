@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import ASSERTIONS, USER, Case, Location, Run, Spec, Suite, Tool, World
+from evalharness.records import ASSERTIONS, Case, Run, Spec, Suite, Tool, World
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import gate_problems, metric_problems
+from evalharness.suites.case_rows import CaseReader
 from evalharness.suites.document import Document, Loc, problem, read_yaml
-from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
@@ -26,18 +26,16 @@ from evalharness.suites.prompts import PromptReader, render_problems, with_attac
 from evalharness.suites.questions import asked, question_problems
 from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
-from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
 from evalharness.suites.specs import BEYOND, SpecReader
+from evalharness.suites.stored_cases import kept
 
 if TYPE_CHECKING:  # only some suites have attachments
     from evalharness.suites.attachments import AttachmentReader
 
 SUITE_FOLDER = "suites"
-_READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
-_DATASETS = (".json", ".ndjson", ".parquet", ".tsv", ".txt", ".gz")
 _WRITE = "write them as `CASE: answer`; a case without one is left out"
-_SUITE, _CASES = TypeAdapter(SuiteSchema), TypeAdapter(list[CaseSchema])
+_SUITE = TypeAdapter(SuiteSchema)
 
 
 def suite_names(root: Path) -> list[str]:
@@ -74,14 +72,15 @@ class _Loader(Reading):
         self._name = name
 
     def load(self) -> Suite:
-        document = self.read(self.path, _READERS[".yaml"])
+        document = self.read(self.path, read_yaml)
         raw: SuiteSchema = self.checked(_SUITE, document)
         self._specs = SpecReader(self, logprobs=raw.params.logprobs)
         metrics = self._specs.metrics(raw.metrics, document)
         checks = self._specs.checks(raw.assert_, document)
-        cases, sources = self._cases(raw, document)
-        golden = self._golden([case.id for case in cases], metrics)
-        prompts = PromptReader(self, document, {*raw.vars, *_variables(cases)})
+        reader = CaseReader(self, document, raw.cases)
+        survey = reader.survey()
+        golden = self._golden(survey.ids, metrics)
+        prompts = PromptReader(self, document, {*raw.vars, *survey.variables})
         tools, world = self._tools(raw, document)
         suite = Suite(
             name=self._name,
@@ -95,15 +94,16 @@ class _Loader(Reading):
             world=world,
             vars=raw.vars,
             metrics=metrics,
-            gates=read_gates(raw.gates, document, self._specs.opened, cases, self, asserts=bool(raw.assert_)),
-            cases=tuple(
-                self._case(case, source, golden, checks, world) for case, source in zip(cases, sources, strict=True)
+            gates=read_gates(
+                raw.gates, document, self._specs.opened, survey.tags, self, asserts=bool(raw.assert_) or survey.asserts
             ),
+            cases=kept((self._case(*row, golden, checks, world) for row in reader.rows()), len(survey.ids), checks),
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._specs.check_judges(raw.models, document)
-        self.problems += question_problems(cases, sources, self._specs.opened)
+        if survey.asks:
+            self.problems += question_problems(reader.rows(), self._specs.opened)
         self._check_metrics(suite, golden, document)
         renderer = Renderer(self.config.limits)
         files = self._attachments(suite)
@@ -112,21 +112,6 @@ class _Loader(Reading):
         if self.problems:
             raise self.error()
         return with_attachments(suite, files) if files else suite
-
-    def _cases(self, raw: SuiteSchema, document: Document) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
-        """The cases, and the document and position of each."""
-        if isinstance(raw.cases, str):
-            document, cases = self._case_file(raw.cases, document)
-            sources: list[tuple[Document, Loc]] = [(document, (index,)) for index in range(len(cases))]
-        else:
-            cases, sources = raw.cases, [(document, ("cases", index)) for index in range(len(raw.cases))]
-        if any(case.is_conversation for case in cases):
-            from evalharness.suites.conversations import case_problems, one_per_turn
-
-            self.problems += case_problems(cases, sources)
-            cases, sources = one_per_turn(cases, sources)
-        self._check_ids(cases, sources, document)
-        return cases, sources
 
     def _tools(self, raw: SuiteSchema, document: Document) -> tuple[tuple[Tool, ...], World | None]:
         """What the model may call, and what the calls return."""
@@ -153,38 +138,7 @@ class _Loader(Reading):
 
             self.problems += turn_problems(suite, renderer.variables, renderer.text)
 
-    def _case_file(self, reference: str, document: Document) -> tuple[Document, list[CaseSchema]]:
-        try:
-            path = inside(self.config.root, self.path.parent, reference)
-            if path.suffix not in _READERS:
-                raise FileError(_other_format(reference, path.relative_to(self.config.root).as_posix()))
-            if not path.exists():
-                raise FileError(f"case file '{reference}' not found in the folder of this suite")
-        except FileError as error:
-            raise self.error(document.problem(("cases",), str(error))) from None
-        cases = self.read(path, _READERS[path.suffix])
-        if path.suffix == ".csv":
-            cases = Document(cases.file, [_from_row(row) for row in cases.value], cases.locate)
-        cases, missing = without_missing_ids(cases)
-        return cases, self.checked(_CASES, cases, missing)
-
-    def _check_ids(
-        self, cases: Sequence[CaseSchema], sources: Sequence[tuple[Document, Loc]], document: Document
-    ) -> None:
-        if not cases:
-            self.note(document, ("cases",), "the suite has no cases: add at least one")
-        if len(cases) > self.config.limits.cases:
-            self.note(document, ("cases",), f"{len(cases)} cases exceed limits.cases = {self.config.limits.cases}")
-        first: dict[str, Location] = {}
-        for case, (source, loc) in zip(cases, sources, strict=True):
-            where = source.locate((*loc, "id"))
-            if case.id == "gate":
-                self.note(source, (*loc, "id"), "the id 'gate' is reserved for gate results: choose another id")
-            if case.id in first:
-                self.note(source, (*loc, "id"), f"duplicate id '{case.id}': first used at {first[case.id]}")
-            first.setdefault(case.id, where)
-
-    def _golden(self, ids: list[str], metrics: Sequence[Spec]) -> Golden:
+    def _golden(self, ids: Sequence[str], metrics: Sequence[Spec]) -> Golden:
         golden = read_golden(self._name, self.config, ids)
         self.problems += golden.problems
         needing = [spec.name for spec in metrics if self._specs.opened[spec.score_name].needs_golden]
@@ -246,12 +200,6 @@ class _Loader(Reading):
                 )
 
 
-def _variables(cases: Sequence[CaseSchema]) -> set[str]:
-    """The variables that cases set, with that of their turns."""
-    turns = {USER} if any(case.turns or case.user for case in cases) else set()
-    return turns.union(*[case.vars for case in cases])
-
-
 def _conversation(raw: CaseSchema) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of a case that concern its conversation, and their part of its digest."""
     if not raw.is_conversation:
@@ -259,12 +207,6 @@ def _conversation(raw: CaseSchema) -> tuple[dict[str, Any], dict[str, Any]]:
     from evalharness.suites.conversations import conversation_data, conversation_fields
 
     return conversation_fields(raw), conversation_data(raw)
-
-
-def _other_format(reference: str, file: str) -> str:
-    message = f"expected a case file that ends in .yaml, .jsonl or .csv, got '{reference}'"
-    known = Path(reference).suffix.lower() in _DATASETS
-    return f"{message}. To convert a data set: evalharness import dataset {file}" if known else message
 
 
 def digest(value: Any) -> str:
@@ -283,10 +225,3 @@ def prompt_digest(suite: Suite, prompt: str) -> str:
     tools = [[tool.to_data() for tool in suite.tools]] if suite.tools else []
     files = sorted({(one.path, one.sha256) for one in suite.prompts[prompt].attachments.values()})
     return digest([messages, suite.vars, suite.params.to_data(), *tools, *([files] if files else [])])
-
-
-def _from_row(row: dict[str, str]) -> dict[str, Any]:
-    """A case from a CSV row: `id`, `tags` (separated by ;), and all other columns as variables."""
-    tags = [tag.strip() for tag in row.get("tags", "").split(";") if tag.strip()]
-    variables = {name: cell for name, cell in row.items() if name not in ("id", "tags")}
-    return {**({"id": row["id"]} if "id" in row else {}), "tags": tags, "vars": variables}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalharness.errors import Problem, did_you_mean
@@ -16,11 +16,11 @@ def asked(raw: CaseSchema) -> list[Any]:
 
 
 def question_problems(
-    cases: Sequence[CaseSchema], sources: Sequence[tuple[Document, Loc]], metrics: Mapping[str, Any]
+    rows: Iterable[tuple[CaseSchema, tuple[Document, Loc]]], metrics: Mapping[str, Any]
 ) -> Iterator[Problem]:
     """Yield a problem for each question that no judge of the suite asks. `metrics`: opened, by name."""
     judges = [name for name, metric in metrics.items() if metric.asks_cases]
-    for case, (document, loc) in zip(cases, sources, strict=True):
+    for case, (document, loc) in rows:
         for name, question in case.judge.items():
             if not question.strip():
                 yield document.problem((*loc, "judge", name), "expected a question, got blanks")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ class Reading:
         try:
             return reader(read_text(path, self.config.root, self.config.limits), file, self.config.limits)
         except FileError as error:
+            raise self.error(problem(file, error.line, 0, str(error))) from None
+        except DocumentError as error:
+            raise self.error(error.problem) from None
+
+    def parts(self, path: Path, parts: Iterable[Document]) -> Iterator[Document]:
+        """The parts of a large file. Raises SuiteError at the part that cannot be read."""
+        try:
+            yield from parts
+        except FileError as error:
+            file = path.relative_to(self.config.root).as_posix()
             raise self.error(problem(file, error.line, 0, str(error))) from None
         except DocumentError as error:
             raise self.error(error.problem) from None

@@ -28,7 +28,7 @@ def read_jsonl(text: str, file: str, limits: Limits) -> Document:
                 raise DocumentError(problem(file, number, 0, f"more lines than limits.cases = {limits.cases}"))
             values.append(json_value(line, file, limits, number))
             lines.append(number)
-    return Document(file, values, _by_line(file, lines))
+    return Document(file, values, by_line(file, lines))
 
 
 def json_value(text: str, file: str, limits: Limits, first: int = 1) -> Any:
@@ -119,20 +119,22 @@ def read_csv(text: str, file: str, limits: Limits) -> Document:
             end = reader.line_num
     except csv.Error as error:
         raise DocumentError(problem(file, end + 1, 1, f"invalid CSV: {error}")) from None
-    return Document(file, rows, _by_line(file, lines))
+    return Document(file, rows, by_line(file, lines))
 
 
-def without_missing_ids(document: Document) -> tuple[Document, list[Problem]]:
+def without_missing_ids(document: Document, *, is_part: bool = False) -> tuple[Document, list[Problem]]:
     """The rows of a case file and one problem for all rows without an id.
 
-    These rows become empty cases, so that the other rows are still checked at their own place.
+    These rows become empty cases, so that the other rows are still checked at their own place. `is_part`: the document
+    has some of the rows of its file.
     """
     rows = document.value if isinstance(document.value, list) else []
     missing = [index for index, row in enumerate(rows) if isinstance(row, dict) and _has_no_id(row)]
     if not missing:
         return document, []
+    part = " of this part" if is_part else ""
     message = (
-        f"'id' is missing in {len(missing):,} of {len(rows):,} rows, first here. Add an id to each row. If the "
+        f"'id' is missing in {len(missing):,} of {len(rows):,} rows{part}, first here. Add an id to each row. If the "
         f"file is a data set, convert it: evalharness import dataset {document.file}"
     )
     numbers = {*missing}
@@ -145,7 +147,9 @@ def _has_no_id(row: dict[str, Any]) -> bool:
     return found is None or (isinstance(found, str) and not found.strip())
 
 
-def _by_line(file: str, lines: Sequence[int]) -> Callable[[Loc], Location]:
+def by_line(file: str, lines: Sequence[int]) -> Callable[[Loc], Location]:
+    """Return the place of each row, by its index. `lines` has the number of each."""
+
     def locate(loc: Loc) -> Location:
         row = loc[0] if loc and isinstance(loc[0], int) else None
         return Location(file) if row is None or row >= len(lines) else Location(file, lines[row], 1)

@@ -1,0 +1,48 @@
+"""Values on disk, for what is too much to hold in memory."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import tempfile
+import weakref
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_AT_ONCE = 500
+"""Values that an iteration reads at once."""
+
+
+class Spool:
+    """Values in a file without a name, which no other process can open, and which is gone when this one ends."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        """Write the values, as JSON has them: tuples become lists. Raises OSError if the disk is full."""
+        self._ends = array("Q", [0])
+        with tempfile.TemporaryFile() as file:
+            for value in values:
+                data = json.dumps(value).encode()
+                self._ends.append(self._ends[-1] + len(data))
+                file.write(data)
+            file.flush()
+            self._handle = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._handle)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, place: int) -> Any:
+        """The value at a place, from 0. From any thread."""
+        return self._read(place, place + 1)[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, len(self), _AT_ONCE):
+            yield from self._read(start, min(start + _AT_ONCE, len(self)))
+
+    def _read(self, start: int, end: int) -> list[Any]:
+        first = self._ends[start]
+        data = os.pread(self._handle, self._ends[end] - first, first)
+        bounds = [one - first for one in self._ends[start : end + 1]]
+        return [json.loads(data[a:b]) for a, b in itertools.pairwise(bounds)]

@@ -1,0 +1,121 @@
+"""The cases of a suite: in memory while they are few, and on disk beyond that.
+
+A case in memory takes one or two kilobytes; one on disk takes its id and ten bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, overload
+
+from pydantic import TypeAdapter
+
+from evalharness.records import Case, IdIndex, Location, Message, SimulatedUser, Spec
+from evalharness.suites.spool import Spool
+
+IN_MEMORY = 20_000
+"""Cases of one suite that are kept as objects."""
+
+
+def kept(cases: Iterable[Case], number: int, checks: tuple[Spec, ...]) -> Sequence[Case]:
+    """The cases, on disk if they are many. `checks`: the assertions of the suite, with which those of a case start."""
+    return tuple(cases) if number <= IN_MEMORY else StoredCases(cases, checks)
+
+
+def by_id(cases: Sequence[Case]) -> Mapping[str, Case]:
+    """The cases by id."""
+    return _ById(cases) if isinstance(cases, StoredCases) else {case.id: case for case in cases}
+
+
+def ids_of(cases: Sequence[Case]) -> Sequence[str]:
+    """The ids of the cases, which are in memory in any case."""
+    return cases.ids if isinstance(cases, StoredCases) else tuple(case.id for case in cases)
+
+
+class StoredCases(Sequence[Case]):
+    """Cases on disk. Each access makes the case again."""
+
+    def __init__(self, cases: Iterable[Case], checks: tuple[Spec, ...]) -> None:
+        self._checks, self._files, ids = checks, list[str](), list[str]()
+        self._spool = Spool(self._written(case, ids) for case in cases)
+        self.ids = tuple(ids)
+        """In memory: they are part of every key."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Case]:
+        return (self._read(one, fields) for one, fields in zip(self.ids, self._spool, strict=True))
+
+    def __reversed__(self) -> Iterator[Case]:
+        return (self[place] for place in reversed(range(len(self))))
+
+    @overload
+    def __getitem__(self, place: int) -> Case: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Case, ...]: ...
+    def __getitem__(self, place: int | slice) -> Case | tuple[Case, ...]:
+        places = range(len(self))[place]
+        return self._at(places) if isinstance(places, int) else tuple(map(self._at, places))
+
+    def _at(self, place: int) -> Case:
+        return self._read(self.ids[place], self._spool[place])
+
+    def _written(self, case: Case, ids: list[str]) -> tuple[Any, ...]:
+        ids.append(case.id)
+        if case.where.file not in self._files:  # the suite, or its file of cases
+            self._files.append(case.where.file)
+        where = self._files.index(case.where.file), *case.where[1:]
+        checks = None if case.checks is self._checks else _CHECKS.dump_python(case.checks[len(self._checks) :])
+        further = {name: getattr(case, name) for name in _FURTHER}
+        more = _MORE.dump_python(_Further(**further)) if any(further.values()) else None
+        return case.vars, case.tags, case.golden, checks, case.digest, where, more
+
+    def _read(self, one: str, fields: tuple[Any, ...]) -> Case:
+        variables, tags, golden, checks, digest, (file, *where), more = fields
+        checks = self._checks if checks is None else self._checks + _CHECKS.validate_python(checks)
+        further = {} if more is None else _further(_MORE.validate_python(more))
+        where = Location(self._files[file], *where)
+        return Case(one, variables, tuple(tags), tuple(golden), checks, digest, where, **further)
+
+
+@dataclass(frozen=True, slots=True)
+class _Further:
+    """The fields that few cases have."""
+
+    cluster: str
+    history: tuple[Message, ...]
+    conversation: str
+    user: SimulatedUser | None
+    turns: tuple[str, ...]
+    questions: Mapping[str, str]
+
+
+_FURTHER = tuple(one.name for one in fields(_Further))
+_CHECKS, _MORE = TypeAdapter(tuple[Spec, ...]), TypeAdapter(_Further)
+
+
+def _further(found: _Further) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in _FURTHER}
+
+
+class _ById(Mapping[str, Case]):
+    """Cases on disk by id."""
+
+    def __init__(self, cases: StoredCases) -> None:
+        self._cases, self._index = cases, IdIndex(cases.ids)
+
+    def __getitem__(self, one: str) -> Case:
+        if (place := self._index.place(one)) is None:
+            raise KeyError(one)
+        return self._cases[place]
+
+    def __contains__(self, one: object) -> bool:
+        return one in self._index
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
