@@ -7,7 +7,7 @@ cluster, whether it was edited) needs no reading.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from evalharness.records import BaselineCase, BaselineSample, IndexedCases, Run, Sample
 from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, marked
@@ -109,19 +109,20 @@ class StoredCases(Mapping[str, Sequence[Sample]]):
 
 
 class Converted(Mapping[str, Sequence[BaselineSample]]):
-    """The samples of each case in another form, made when they are needed."""
+    """The samples of each case in the form of a baseline, made when they are needed."""
 
-    def __init__(self, samples: CaseSamples, convert: Callable[[Sequence[Sample]], Sequence[BaselineSample]]) -> None:
-        self._samples, self._convert = samples, convert
+    def __init__(self, cases: Collection[str], convert: Callable[[str], Sequence[BaselineSample]]) -> None:
+        """`convert` raises KeyError for a case that it does not know."""
+        self._cases, self._convert = cases, convert
 
     def __getitem__(self, case: str) -> Sequence[BaselineSample]:
-        return self._convert(self._samples[case])
+        return self._convert(case)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._samples)
+        return iter(self._cases)
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._cases)
 
 
 def _stored_cases(samples: IndexedSamples, model: str, prompt: str) -> StoredCases:

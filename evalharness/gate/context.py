@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Literal
 
 from evalharness.gate.case_numbers import CaseNumbers
-from evalharness.gate.case_samples import cluster_of, tags_of
+from evalharness.gate.case_samples import Converted, StoredCases, cluster_of, tags_of
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.fresh import BothVersions, Samples
 from evalharness.gate.identity import model_differs
@@ -93,9 +93,15 @@ class GateContext:
         if self.run.header.against:
             return {case: self.versions.planned_beside.get(case, ()) for case in self.cases}
         runs, copies = set(self.pairing.accepted_runs), self.pairing.copies
-        found = {case: baseline_samples(self.pairing, case, copies=False) for case in self.cases}
-        accepted = {case: [one for one in samples if one.run in runs] for case, samples in found.items()}
-        return {case: samples[-1:] if copies else samples for case, samples in accepted.items()}
+
+        def accepted(case: str) -> Sequence[BaselineSample]:
+            samples = baseline_samples(self.pairing, case, copies=False)
+            found = [one for one in samples if one.run in runs]
+            return found[-1:] if copies else found
+
+        if isinstance(self.pairing.samples, StoredCases):
+            return Converted(self.cases, accepted)
+        return {case: accepted(case) for case in self.cases}
 
     @property
     def is_same_model(self) -> bool:
@@ -111,10 +117,9 @@ class GateContext:
         """
         if not self.cases:
             raise NoComparison("incomparable", "no case of this run is in the baseline in its current version")
-        metric = self.rule.metric
-        if lost := [case for case, samples in self.candidate.items() if not _complete(samples, value, metric)]:
+        metric, candidate, known = self.rule.metric, self.candidate, self.pairing.known_cases
+        if lost := [case for case in candidate if not _complete(candidate[case], value, metric)]:
             raise NoComparison("error", f"no {name} for {some(lost)}")
-        known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value, metric)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
         return self.numbers_of(self.baseline, value), self.numbers_of(self.versions.planned, value)
@@ -127,8 +132,11 @@ class GateContext:
 
     def numbers_of(self, samples: Samples, value: Value, most: int | None = None) -> Values:
         """The numbers of the compared cases, of `most` samples each."""
-        found = numbers({case: samples.get(case, ())[:most] for case in self.cases}, value)
-        return counted(self, found)
+
+        def of(case: str) -> list[float]:
+            return [n for one in samples.get(case, ())[:most] if (n := value(one)) is not None]
+
+        return counted(self, CaseNumbers.collected(self.cases, of))
 
     @property
     def has_sessions(self) -> bool:
@@ -165,7 +173,7 @@ def counted(context: GateContext, values: Values) -> Values:
     """The numbers that count: the mean of each case alone if they all compare with the same accepted answer."""
     if context.rule.metric not in comparisons(context.run.header.signatures):
         return values
-    return {case: [fmean(found)] if found else [] for case, found in values.items()}
+    return {case: [fmean(found)] if len(found) else [] for case, found in values.items()}
 
 
 def _complete(samples: Sequence[BaselineSample], value: Value, metric: str) -> bool:

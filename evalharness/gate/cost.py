@@ -8,18 +8,19 @@ answers decide it, and the typical change does not show them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from evalharness.gate.case_numbers import CaseNumbers
 from evalharness.gate.clusters import clustered
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, RATIO_MARGIN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Total
 from evalharness.gate.scores import collect_evidence, conclude
 from evalharness.gate.stats.bounds import spread_of
 from evalharness.gate.stats.outliers import EXPENSIVE, outlier_rates
-from evalharness.gate.stats.permutation import Pair, holm
+from evalharness.gate.stats.permutation import Pair, Pairs, blocks, holm
 
 SPAN = math.log(2)
 """Log change of the pseudo-cases in the bound: one response with twice the tokens, one with half."""
@@ -69,15 +70,16 @@ def collect_cost_evidence(
 
     The p-value is the smaller one of the two, Holm-adjusted. Raises ValueError for values that are not above 0.
     """
-    for runs in (*baseline.values(), *candidate.values()):
-        for value in runs:
-            if not 0 < value < math.inf:
-                raise ValueError(f"expected tokens above 0, got {value}")
+    for value in (*CaseNumbers.of(baseline).flat, *CaseNumbers.of(candidate).flat):
+        if not 0 < value < math.inf:
+            raise ValueError(f"expected tokens above 0, got {value}")
     evidence = collect_evidence(_logs(baseline), _logs(candidate), rules=rules, seed=seed, clusters=clusters)
     if not evidence.pairs:
         return evidence
     tokens = (
-        _tokens(baseline, candidate, clusters) if clusters else [(np.exp(-b), np.exp(-c)) for b, c in evidence.pairs]
+        Pairs(_tokens(baseline, candidate, clusters))
+        if clusters
+        else Pairs.of_blocks((np.exp(-b), np.exp(-c)) for b, c in blocks(evidence.pairs))
     )
     before, after, p_value = outlier_rates(tokens, EXPENSIVE)
     ratio, expensive = holm([evidence.p_value, p_value])
@@ -97,13 +99,13 @@ def _tokens(baseline: Runs, candidate: Runs, clusters: Mapping[str, str]) -> lis
     return clustered({case: (np.sort(baseline[case]), np.sort(candidate[case])) for case in common}, clusters)
 
 
-def _total(tokens: Sequence[Pair], longest: float | None) -> Total:
+def _total(tokens: Pairs, longest: float | None) -> Total:
     """The change of all tokens together. The cases count as a sample: an endless answer is not one of its case."""
-    before = float(np.mean([b.mean() for b, _ in tokens]))
+    before = float(tokens.side(0, lambda runs: runs.mean(axis=1)).mean())
     rise = spread_of(tokens, target="population", span=before)
-    return Total(before, rise, sum(len(c) for _, c in tokens), longest)
+    return Total(before, rise, sum(c.size for _, c in tokens.blocks), longest)
 
 
-def _logs(runs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+def _logs(runs: Runs) -> Runs:
     """The negative logarithms: higher is better, as for scores."""
-    return {case: [-math.log(value) for value in values] for case, values in runs.items()}
+    return CaseNumbers.of(runs).mapped(lambda value: -math.log(value))

@@ -81,7 +81,7 @@ class Total:
 class Evidence:
     """The evidence on one metric, before Holm's correction over all gates."""
 
-    pairs: tuple[Pair, ...]
+    pairs: Sequence[Pair]
     """The runs of each case, or the means of each cluster."""
     cases: int
     within: Spread
@@ -118,12 +118,15 @@ class Evidence:
     @property
     def runs(self) -> tuple[int, int]:
         """The smallest number of runs of a case: baseline, candidate."""
-        return min(len(b) for b, _ in self.pairs), min(len(c) for _, c in self.pairs)
+        grouped = blocks(self.pairs)
+        return min(b.shape[1] for b, _ in grouped), min(c.shape[1] for _, c in grouped)
 
     @property
     def usual_runs(self) -> tuple[int, int]:
         """The median number of runs of a case: baseline, candidate."""
-        before, after = (sorted(len(pair[side]) for pair in self.pairs)[len(self.pairs) // 2] for side in (0, 1))
+        grouped, middle = blocks(self.pairs), len(self.pairs) // 2
+        sizes = (sorted((block[side].shape[1], len(block[side])) for block in grouped) for side in (0, 1))
+        before, after = (int(np.repeat(*np.transpose(of)).item(middle)) for of in sizes)
         return before, after
 
     @property

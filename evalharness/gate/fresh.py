@@ -56,15 +56,14 @@ class BothVersions:
         return max(sum(_is_fresh(s) for s in found) for found in self.pairing.samples.values())
 
     def _mine(self, purposes: Collection[str]) -> Samples:
-        header = self.run.header
+        header, samples = self.run.header, self.pairing.samples
 
-        def converted(found: Sequence[Sample]) -> list[BaselineSample]:
-            return [baseline_sample_of(one, header) for one in found if one.purpose in purposes]
+        def converted(case: str) -> list[BaselineSample]:
+            return [baseline_sample_of(one, header) for one in samples[case] if one.purpose in purposes]
 
-        samples = self.pairing.samples
         if isinstance(samples, StoredCases):
             return Converted(samples, converted)
-        return {case: converted(found) for case, found in samples.items()}
+        return {case: converted(case) for case in samples}
 
     @cached_property
     def _reference(self) -> Mapping[str, Sequence[tuple[int, BaselineSample]]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from evalharness.amounts import rounded, rounded_level
 from evalharness.gate.evidence import Evidence, GateResult, Rules
+from evalharness.gate.stats.permutation import blocks
 from evalharness.records import Verdict
 
 _MOST = 700.0
@@ -17,7 +18,8 @@ def means_of(evidence: Evidence, rules: Rules) -> tuple[float | None, float | No
     """The mean over cases on both sides: of 0..1 scores, or the geometric mean of what was measured."""
     if not evidence.pairs:
         return None, None
-    before, after = (math.fsum(pair[side].mean() for pair in evidence.pairs) / len(evidence.pairs) for side in (0, 1))
+    sides = ((block[side].mean(axis=1) for block in blocks(evidence.pairs)) for side in (0, 1))
+    before, after = (math.fsum(mean for means in side for mean in means) / len(evidence.pairs) for side in sides)
     return unscaled(before, rules), unscaled(after, rules)
 
 

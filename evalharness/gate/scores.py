@@ -30,10 +30,10 @@ from evalharness.gate.defaults import (
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.numbers import means_of
 from evalharness.gate.own_words import is_only_there
+from evalharness.gate.paired_numbers import by_case, in_order, paired
 from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
 from evalharness.gate.stats.permutation import (
-    Floats,
-    Pair,
+    Block,
     Pairs,
     blocks,
     is_pass_fail,
@@ -108,22 +108,21 @@ def collect_evidence(
 
     Without `tested`, only its bounds: the p-value is 1. Raises ValueError for values that are not finite.
     """
-    common = sorted(case for case in baseline if len(baseline[case]) and len(candidate.get(case, ())))
-    sides = Pairs((np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common)
+    sides = paired(baseline, candidate)
     if not all(np.isfinite(side).all() for block in blocks(sides) for side in block):
         raise ValueError("expected finite numbers")
-    unmatched = _unmatched(baseline, candidate, len(common))
+    unmatched = _unmatched(baseline, candidate, len(sides))
     if not sides:
         nothing = Spread(0.0, math.inf)
         return Evidence((), 0, nothing, nothing, 1.0, 1.0, 1.0, blocked=unmatched)
-    units: Sequence[Pair] = clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
-    factor, count = _sessions([b for b, _ in units]) if sessions else (1.0, 0)
+    units = Pairs(clustered(by_case(baseline, candidate), clusters)) if clusters else sides
+    factor, count = _sessions(units.blocks) if sessions else (1.0, 0)
     if rules.target == "population":
-        units = [(b.mean(keepdims=True), c.mean(keepdims=True)) for b, c in units]
-    pairs = _in_order(units)
+        units = Pairs.of_blocks((b.mean(axis=1, keepdims=True), c.mean(axis=1, keepdims=True)) for b, c in units.blocks)
+    pairs = in_order(units)
     return Evidence(
         pairs=pairs,
-        cases=len(common),
+        cases=len(sides),
         within=spread_of(pairs, span=rules.span),
         over=spread_of(pairs, target="population", span=rules.span),
         p_value=corrected(p_worse(pairs, seed), factor, count) if tested else 1.0,
@@ -134,31 +133,23 @@ def collect_evidence(
     )
 
 
-def _in_order(units: Sequence[Pair]) -> Pairs:
-    """The pairs sorted by value, so that results do not depend on the names or the order of cases and runs."""
-    ordered: list[Pair] = []
-    for baseline, candidate in blocks(units):
-        b, c = np.sort(baseline, axis=1), np.sort(candidate, axis=1)
-        order = np.lexsort(np.hstack([b, c]).T[::-1])
-        ordered += zip(b[order], c[order], strict=True)
-    return Pairs(ordered)
-
-
 def _unmatched(baseline: Runs, candidate: Runs, common: int) -> str:
-    lost = sum(1 for case in baseline if not len(candidate.get(case, ())))
+    lost = 0 if common == len(baseline) else sum(1 for case in baseline if not len(candidate.get(case, ())))
     if lost:
         return f"{lost} of {len(baseline)} cases of the baseline have no run to compare"
     new = len(candidate) - common
     return f"{new} of {len(candidate)} cases are not in the baseline" if new > UNMATCHED_SHARE * len(candidate) else ""
 
 
-def _sessions(runs: Sequence[Floats]) -> tuple[float, int]:
+def _sessions(found: Sequence[Block]) -> tuple[float, int]:
     """The factor between runs, and the number of sessions it is measured on: the most common number of runs."""
-    sizes = Counter(len(values) for values in runs)
+    sizes: Counter[int] = Counter()
+    for b, _ in found:
+        sizes[b.shape[1]] += len(b)
     usual = max(sizes, key=lambda size: (sizes[size], size))
     if usual < FEWEST_SESSIONS:
         return 1.0, 0
-    return overdispersion([values for values in runs if len(values) == usual]), usual
+    return overdispersion(np.concatenate([b for b, _ in found if b.shape[1] == usual])), usual
 
 
 def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
@@ -239,7 +230,7 @@ def _with_outlook(result: GateResult, evidence: Evidence, rules: Rules, seed: st
 
 def _detectable_drop(evidence: Evidence, alpha: float, seed: str) -> float | None:
     """Simulated from the baseline runs of each case, or from the runs of both sides if the baseline has only one."""
-    known = Ragged.of([b if len(b) > 1 else np.concatenate([b, c]) for b, c in evidence.pairs])
+    known = Ragged.of_blocks([b if b.shape[1] > 1 else np.hstack([b, c]) for b, c in blocks(evidence.pairs)])
     return minimum_detectable_drop(known, runs=evidence.usual_runs, alpha=alpha, seed=seed)
 
 

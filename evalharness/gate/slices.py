@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evalharness.amounts import points
+from evalharness.gate.case_numbers import CaseNumbers
 from evalharness.gate.clusters import clustered
 from evalharness.gate.evidence import Runs
-from evalharness.gate.stats.permutation import p_worse
+from evalharness.gate.paired_numbers import by_case, in_order, paired
+from evalharness.gate.stats.permutation import Pairs, p_worse
 from evalharness.records import Slice
 
 FEWEST_CASES = 8
@@ -55,14 +57,16 @@ def worst_of(slices: Sequence[Slice]) -> str:
 def _slice(
     tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str, clusters: Mapping[str, str]
 ) -> Slice:
-    sides = {case: (np.sort(baseline[case]), np.sort(candidate[case])) for case in cases}
-    pairs = sorted(
-        clustered(sides, clusters),
-        key=lambda pair: (*map(len, pair), *pair[0], *pair[1]),
-    )
-    change = float(np.mean([c.mean() - b.mean() for b, c in pairs]))
+    before, after = (CaseNumbers.collected(cases, side.__getitem__) for side in (baseline, candidate))
+    pairs = in_order(_clustered(before, after, clusters) if clusters else paired(before, after))
+    change = float(pairs.change.mean())
     tested = len(pairs) >= FEWEST_CASES
     return Slice(tag, len(cases), change, p_worse(pairs, f"{seed}|{tag}") if tested else None)
+
+
+def _clustered(before: Runs, after: Runs, clusters: Mapping[str, str]) -> Pairs:
+    sides = {case: (np.sort(b), np.sort(c)) for case, (b, c) in by_case(before, after).items()}
+    return Pairs(clustered(sides, clusters))
 
 
 def _corrected(slices: Sequence[Slice]) -> list[Slice]:

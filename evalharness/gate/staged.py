@@ -9,17 +9,21 @@ samples can.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from heapq import nsmallest
 from statistics import fmean
 from typing import Protocol
 
 import numpy as np
 
+from evalharness.gate.case_numbers import CaseNumbers
 from evalharness.gate.context import GateContext, Stage, Value, Values
 from evalharness.gate.defaults import ALPHA, LOOKS, SCREEN, SCREEN_PASS, Look
 from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged
 from evalharness.gate.numbers import unscaled
+from evalharness.gate.paired_numbers import sorted_pairs
 from evalharness.gate.scores import conclude, decide
 from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.stats.permutation import TOLERANCE, p_worse
@@ -77,15 +81,17 @@ def _look(
 
 
 def _joined(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:
-    before, after = (
-        {case: [*side[case], *more.get(case, ())] for case in side} for side, more in zip(one, other, strict=True)
-    )
+    before, after = map(_with_more, one, other)
     return before, after
+
+
+def _with_more(side: Values, more: Values) -> Values:
+    return CaseNumbers.collected(list(side), lambda case: [*side[case], *more.get(case, ())])
 
 
 def _mean(values: Values, scale: Callable[[float], float]) -> float:
     """The mean over cases on the scale of the gate."""
-    means = [fmean(runs) for runs in _scaled(values, scale).values() if runs]
+    means = array("d", (fmean(runs) for runs in _scaled(values, scale).runs() if len(runs)))
     return fmean(means) if means else 0.0
 
 
@@ -107,17 +113,16 @@ def _is_unchanged(context: GateContext, value: Value) -> bool:
     )
 
 
-def _scaled(values: Values, scale: Callable[[float], float]) -> Runs:
-    return {case: [scale(number) for number in numbers] for case, numbers in values.items()}
+def _scaled(values: Values, scale: Callable[[float], float]) -> CaseNumbers:
+    return CaseNumbers.of(values).mapped(scale)
 
 
 def _drift(accepted: Runs, today: Runs, seed: str) -> float:
     """The change of the accepted version since it was accepted; 0 if chance explains it."""
-    common = sorted(case for case in accepted if len(accepted[case]) and len(today.get(case, ())))
-    pairs = [(np.sort(accepted[case]), np.sort(today[case])) for case in common]
+    pairs = sorted_pairs(accepted, today)
     if not pairs or p_worse(pairs, f"{seed}|drift") > ALPHA:
         return 0.0
-    return float(np.mean([after.mean() - before.mean() for before, after in pairs]))
+    return float(pairs.change.mean())
 
 
 def _worst(
@@ -125,13 +130,12 @@ def _worst(
 ) -> tuple[tuple[str, float], ...]:
     """The cases that lost most, of those that can fail the gate."""
     before, after = (_scaled(side, scale) for side in sides)
-    changes = {
-        case: float(np.mean(after[case]) - np.mean(before[case]))
-        for case in before
-        if len(before[case]) and len(after.get(case, ())) and case not in context.own_words
-    }
-    ordered = sorted(changes.items(), key=lambda item: (item[1], item[0]))
-    return tuple((case, change) for case, change in ordered[:MOST_NAMED] if change < -TOLERANCE)
+    changes = (
+        (float(np.mean(now) - np.mean(runs)), case)
+        for case, runs in zip(before, before.runs(), strict=True)
+        if len(runs) and len(now := after.get(case, ())) and case not in context.own_words
+    )
+    return tuple((case, change) for change, case in nsmallest(MOST_NAMED, changes) if change < -TOLERANCE)
 
 
 def conclude_staged(context: GateContext, evidence: Staged, rules: Rules, gates: int) -> GateResult:

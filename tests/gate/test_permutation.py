@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from evalharness.gate.evidence import Rules
 from evalharness.gate.scores import collect_evidence
+from evalharness.gate.stats import permutation
 from evalharness.gate.stats.permutation import holm, p_worse
 
 Case = tuple[Sequence[float], Sequence[float]]
@@ -140,3 +141,18 @@ def test_false_alarms_on_scores(n: int, kb: int, kc: int) -> None:
     five, one = rates(np.array(found))
     assert five <= 0.088
     assert one <= 0.027
+
+
+@pytest.mark.parametrize(("kb", "kc", "drop"), [(1, 1, 0.0), (1, 1, 0.015), (3, 2, 0.01), (1, 1, 0.2)])
+def test_cases_that_vary_little_are_not_shuffled(
+    monkeypatch: pytest.MonkeyPatch, kb: int, kc: int, drop: float
+) -> None:
+    """With more cases than are shuffled, the p-value stays the same up to the error of 9,999 permutations."""
+    rng = np.random.default_rng([20260101, 3, kb])
+    levels = rng.random((600, 1))
+    noise = rng.normal(0, 0.2, (600, kb + kc)) * rng.random((600, 1)) ** 4  # a few cases vary much
+    runs = np.clip(levels + noise, 0, 1)
+    pairs = list(zip(runs[:, :kb], runs[:, kb:] - drop, strict=True))
+    whole = p_worse(pairs, "seed")
+    monkeypatch.setattr(permutation, "MOST_SHUFFLED", 60)
+    assert p_worse(pairs, "seed") == pytest.approx(whole, abs=0.02)

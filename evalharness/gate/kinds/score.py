@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from evalharness.gate.applicable import applicable, without_inapplicable
+from evalharness.gate.case_numbers import CaseNumbers
 from evalharness.gate.context import GateContext, NoComparison, Value, Values, complete_numbers, counted
 from evalharness.gate.defaults import ALPHA
 from evalharness.gate.kinds.base import Samples
@@ -97,18 +98,20 @@ class ScoreGate(MeanGate):
         return with_notice(result, evidence, self.rules(context), own, len(context.cases))
 
     def _slices(self, context: GateContext) -> tuple[Slice, ...]:
-        from evalharness.gate.slices import slices_of
+        from evalharness.gate.slices import slices_of  # brings numpy
 
-        value, versions = self.value(context.rule), context.versions
+        value, versions, tags = self.value(context.rule), context.versions, context.tags
+        if not tags:
+            return ()
         accepted, mine = context.numbers_of(context.baseline, value), context.numbers_of(versions.mine, value)
         beside = context.numbers_of(versions.fresh_beside, value)
         if any(beside.values()) and not context.is_same_model:  # today's answers of both versions alone
             accepted, mine = beside, context.numbers_of(versions.fresh, value)
         else:
-            accepted = {case: [*accepted[case], *beside[case]] for case in accepted}
+            accepted = CaseNumbers.collected(list(accepted), lambda case: [*accepted[case], *beside[case]])
         both = [case for case in accepted if accepted[case] and mine.get(case) and case not in context.own_words]
-        before, after = ({case: side[case] for case in both} for side in (accepted, mine))
-        return slices_of(before, after, context.tags, seed=context.seed, clusters=context.clusters)
+        before, after = (CaseNumbers.collected(both, side.__getitem__) for side in (accepted, mine))
+        return slices_of(before, after, tags, seed=context.seed, clusters=context.clusters)
 
     def detectable_drop(self, context: GateContext) -> float | None:
         """Return the drop that a later run like this one detects.

@@ -52,7 +52,7 @@ def spread_of(pairs: Sequence[Pair], *, target: Target = "suite", span: float = 
     both sides, the error comes from the variance within cases. In all other cases it is that of a paired t-test with
     pseudo-cases, which treats the cases as a sample.
     """
-    if target == "suite" and min(min(len(b), len(c)) for b, c in pairs) >= 2:
+    if target == "suite" and min(side.shape[1] for block in blocks(pairs) for side in block) >= 2:
         return _repeated(pairs, span)
     return _pseudo_pair(change(pairs), span)
 
@@ -67,7 +67,7 @@ def _pseudo_pair(changes: Floats, span: float) -> Spread:
 
 def _repeated(pairs: Sequence[Pair], span: float) -> Spread:
     n = len(pairs)
-    kb, kc = (min(len(pair[side]) for pair in pairs) for side in (0, 1))
+    kb, kc = (min(block[side].shape[1] for block in blocks(pairs)) for side in (0, 1))
     within = sum(float((side.var(axis=1, ddof=1) / side.shape[1]).sum()) for block in blocks(pairs) for side in block)
     guard = (span / (n * kb)) ** 2 + (span / (n * kc)) ** 2
     return Spread(float(change(pairs).mean()), math.sqrt(within / n**2 + guard), guard=guard)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalharness.gate.stats.permutation import Block, Floats, Pair, blocks, p_worse
+from evalharness.gate.stats.permutation import Block, Floats, Pair, Pairs, blocks, p_worse
 
 SLOW = 1.8
 """A call is slow above this multiple of the usual seconds of its case."""
@@ -28,8 +28,7 @@ def outlier_rates(pairs: Sequence[Pair], factor: float) -> tuple[float, float, f
     before, after = (
         float(np.concatenate([side.mean(axis=1) for side in sides]).mean()) for sides in zip(*marked, strict=True)
     )
-    good = [pair for b, c in marked for pair in zip(1 - b, 1 - c, strict=True)]
-    return before, after, p_worse(good, seed="")
+    return before, after, p_worse(Pairs.of_blocks((1 - b, 1 - c) for b, c in marked), seed="")
 
 
 def _marked(b: Floats, c: Floats, factor: float) -> Block:

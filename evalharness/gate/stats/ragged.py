@@ -26,6 +26,12 @@ class Ragged:
         """The runs of cases."""
         return cls(np.concatenate(runs), np.array([len(values) for values in runs]))
 
+    @classmethod
+    def of_blocks(cls, found: Sequence[Floats]) -> Ragged:
+        """The runs of blocks, (cases, runs), one after the other."""
+        sizes = [np.full(len(block), block.shape[1]) for block in found]
+        return cls(np.concatenate([block.ravel() for block in found]), np.concatenate(sizes))
+
     def __len__(self) -> int:
         return len(self.sizes)
 

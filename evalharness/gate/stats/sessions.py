@@ -15,13 +15,14 @@ from evalharness.gate.stats.distributions import normal_quantile, t_below
 from evalharness.gate.stats.permutation import Floats
 
 
-def overdispersion(runs: Sequence[Floats]) -> float:
+def overdispersion(runs: Sequence[Floats] | Floats) -> float:
     """The factor between the variance of whole runs and that within cases; at least 1.
 
     `runs` holds the values of each case, in the order of the sessions. Each run is tested against the others as if it
     were the candidate; the factor is the mean of the squared z-values.
     """
-    values = np.array(sorted(runs, key=tuple), dtype=float)  # the order of a sum changes its last bit
+    values = np.asarray(runs, dtype=float)
+    values = values[np.lexsort(values.T[::-1])]  # the order of a sum changes its last bit
     sessions = values.shape[1]
     others = (values.sum(axis=1, keepdims=True) - values) / (sessions - 1)
     variance = values.var(axis=1, ddof=1).sum() * sessions / (sessions - 1)  # of the sum below, with shuffled labels
