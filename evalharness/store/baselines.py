@@ -7,6 +7,7 @@ case per line, sorted by id, with a sample of each accepted run. Equal runs give
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -15,6 +16,8 @@ from typing import Any
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
+from evalharness.records.chosen_samples import chosen
+from evalharness.records.marks import IndexedSamples, Mark, marked, marked_keys
 from evalharness.store.baseline_cases import PlacedLine, read_cases
 from evalharness.store.baseline_lines import HeaderLine, RunLine
 from evalharness.store.checked_line import checked_line
@@ -96,11 +99,11 @@ def accepted_baselines(
     """
     if reason := unacceptable(run):
         raise RefusedError(f"not accepted: {reason}")
-    texts, planned = {}, run.header.planned  # samples of a confirmation exist for some models and prompts only
+    texts = {}
     for (model, prompt), digest in digests.items():
         path = baseline_path(root, run.header.suite, model, prompt)
         entry = _entry(run, model, accepted_at, digest)
-        samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
+        samples = _planned_samples(run, model, prompt)
         joined = _joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt))
         if model not in run.header.deterministic and (stale := _stale(joined, samples)):
             raise RefusedError(f"not accepted: {stale}")
@@ -113,10 +116,15 @@ def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
 
     Its `request_digest` is empty.
     """
-    header, planned = run.header, run.header.planned
-    entry = _entry(run, model, header.started_at, "")
-    samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
-    return _joined(None, entry, samples, (header.suite, model, prompt))
+    entry = _entry(run, model, run.header.started_at, "")
+    return _joined(None, entry, _planned_samples(run, model, prompt), (run.header.suite, model, prompt))
+
+
+def _planned_samples(run: Run, model: str, prompt: str) -> Sequence[Sample]:
+    """The samples that were planned. Those of a confirmation exist for some models and prompts only."""
+    keys, planned = marked_keys(run.samples), run.header.planned
+    mine = [place for place, key in enumerate(keys) if (key.model, key.prompt) == (model, prompt) and key in planned]
+    return chosen(run.samples, mine)
 
 
 def _entry(run: Run, model: str, accepted_at: str, request_digest: str) -> AcceptedRun:
@@ -137,11 +145,11 @@ def _entry(run: Run, model: str, accepted_at: str, request_digest: str) -> Accep
 def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:
     """Why replayed responses cannot be accepted: they are as old as the last accepted run, and may be its copies."""
     before = joined.runs[-2].accepted_at if len(joined.runs) > 1 else ""
-    old = [sample for sample in samples if sample.recorded_at and sample.recorded_at <= before]
+    old = sum(sample.recorded_at <= before for sample in marked(samples, Mark.REPLAYED)) if before else 0
     if not old:
         return ""
     return (
-        f"{len(old)} of {len(samples)} responses were replayed and are older than the last accepted run; generate new "
+        f"{old} of {len(samples)} responses were replayed and are older than the last accepted run; generate new "
         "ones with --llm-record=all"
     )
 
@@ -151,14 +159,21 @@ def unacceptable(run: Run) -> str:
     if run.header.shard:
         return f"expected a whole run, got {run.header.shard}: merge all shards with evalharness merge"
     if not run.complete:
-        good = len({sample.key for sample in run.samples if sample.error is None})
+        good = len(set(marked_keys(run.samples, Mark.ANY, Mark.ERROR)))
         stopped = " and was stopped" if run.stopped else ""
         return f"expected a complete run, but it has {good} of {len(run.header.planned)} samples{stopped}"
-    twice = [key.case for key, count in Counter(sample.key for sample in run.samples).items() if count > 1]
-    if twice:
-        return f"case {twice[0]} has duplicate samples"
-    odd = [s.key.case for s in run.samples if not all(0 <= score.value <= 1 for score in s.scores)]
-    return f"case {odd[0]} has a score outside of [0, 1]" if odd else ""
+    if twice := _repeated(run.samples):
+        return f"case {twice} has duplicate samples"
+    odd = (one.key.case for one in run.samples if not all(0 <= score.value <= 1 for score in one.scores))
+    return f"case {first} has a score outside of [0, 1]" if (first := next(odd, "")) else ""
+
+
+def _repeated(samples: Sequence[Sample]) -> str:
+    """A case of which two samples have the same key; empty if there is none."""
+    hashes = array("q", map(hash, marked_keys(samples)))  # eight bytes each: there may be a million keys
+    if len(set(hashes)) == len(hashes):
+        return ""
+    return next(key.case for key, count in Counter(marked_keys(samples)).items() if count > 1)
 
 
 def _readable(path: Path, root: Path) -> Baseline | None:
@@ -176,17 +191,36 @@ def _joined(
     same = old if settings == (entry.request_digest, entry.signatures) else None
     kept = [run for run in (same.runs if same else ()) if run.id != entry.id][-(MOST_RUNS - 1) :]
     runs = (*kept, entry)
-    cases: dict[str, BaselineCase] = {}
-    for sample in sorted(samples, key=lambda s: (s.key.case, s.key.repeat)):
-        case = sample.key.case
-        before = same.cases.get(case) if same else None
-        if case not in cases:
-            kept_samples = before.samples if before and before.digest == sample.digest else ()
-            cases[case] = BaselineCase(
-                sample.digest, tuple(d for d in kept_samples if d.run in {run.id for run in kept}), 0
-            )
-        cases[case] = BaselineCase(sample.digest, (*cases[case].samples, _stored(sample, entry.id)), 0)
-    return Baseline("", *names, runs, cases)
+    cases = _JoinedCases(same.cases if same else {}, frozenset(run.id for run in kept), samples, entry.id)
+    return Baseline("", *names, runs, cases if isinstance(samples, IndexedSamples) else dict(cases.items()))
+
+
+class _JoinedCases(Mapping[str, BaselineCase]):
+    """The accepted samples of each case, and those of a run, joined when they are needed."""
+
+    def __init__(
+        self, accepted: Mapping[str, BaselineCase], kept: frozenset[str], samples: Sequence[Sample], run: str
+    ) -> None:
+        """`kept`: the ids of the accepted runs that stay."""
+        self._accepted, self._kept, self._samples, self._run = accepted, kept, samples, run
+        self._first, self._more = dict[str, int](), dict[str, list[int]]()
+        keys = list(marked_keys(samples))
+        for place in sorted(range(len(keys)), key=lambda place: (keys[place].case, keys[place].repeat)):
+            if self._first.setdefault(keys[place].case, place) != place:
+                self._more.setdefault(keys[place].case, []).append(place)
+
+    def __getitem__(self, case: str) -> BaselineCase:
+        mine = [self._samples[place] for place in (self._first[case], *self._more.get(case, ()))]
+        before = self._accepted.get(case)
+        is_same = before is not None and before.digest == mine[0].digest
+        kept = [one for one in before.samples if one.run in self._kept] if before and is_same else []
+        return BaselineCase(mine[0].digest, (*kept, *(_stored(sample, self._run) for sample in mine)), 0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._first)
+
+    def __len__(self) -> int:
+        return len(self._first)
 
 
 def _stored(sample: Sample, run: str) -> BaselineSample:
@@ -208,11 +242,14 @@ def _text(baseline: Baseline) -> str:
         "cases": len(baseline.cases),
         "runs": [RunLine(**_as_dict(run)).model_dump(exclude_none=True) for run in baseline.runs],
     }
-    lines = [header]
-    for case, stored in sorted(baseline.cases.items()):
-        samples = [_as_dict(sample) for sample in stored.samples]
-        lines.append({"case": case, "digest": stored.digest, "samples": samples})
-    return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+    return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in _lines(header, baseline))
+
+
+def _lines(header: dict[str, Any], baseline: Baseline) -> Iterator[dict[str, Any]]:
+    yield header
+    for case in sorted(baseline.cases):
+        stored = baseline.cases[case]
+        yield {"case": case, "digest": stored.digest, "samples": [_as_dict(sample) for sample in stored.samples]}
 
 
 def _as_dict(record: AcceptedRun | BaselineSample) -> dict[str, Any]:
