@@ -1,8 +1,9 @@
 """The cost of size: 1,000 suites in one run, and 100,000 cases in one suite. Scripted responses, no model time.
 
-    python benchmarks/scale.py [suites|cases] [NUMBER] [--accepted]
+    python benchmarks/scale.py [suites|cases|run] [NUMBER] [--accepted]
 
-`--accepted`: the cases have an accepted baseline at the merge base.
+`--accepted`: the cases have an accepted baseline at the merge base. `run`: a million cases through `evalharness run`,
+with the memory above that of a pytest without tests, and the sizes of the record and the report.
 
 Runs pytest as CI does: in a git repository, on a branch, with the merge base as the baseline. Prints wall seconds and
 the peak memory of the process.
@@ -35,6 +36,7 @@ CONFIG = """\
 provider = "scripted"
 answers = {"*" = "You may return it within 30 days."}
 """
+MILLION = 1_000_000
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
@@ -71,18 +73,25 @@ def change(root: Path, name: str) -> None:
 
 
 def run(root: Path, *arguments: str) -> tuple[float, float, int]:
-    """Wall seconds, peak MB and the exit status of one run."""
+    """Wall seconds, peak MB and the exit status of one run of pytest."""
+    seconds, _, megabytes, status = measured(root, *PYTEST, *arguments)
+    return seconds, megabytes, status
+
+
+def measured(root: Path, *command: str) -> tuple[float, float, float, int]:
+    """Wall seconds, processor seconds, peak MB and the exit status of a command."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*PYTEST, *arguments],
+        command,
         cwd=root,
         stdout=subprocess.DEVNULL,
         env=environment | {"CI": "true", "XDG_CACHE_HOME": str(root / ".cache")},
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - started, peak_mb(usage), process.returncode
+    seconds, used = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+    return seconds, used, peak_mb(usage), process.returncode
 
 
 def peak_mb(usage: resource.struct_rusage) -> float:
@@ -127,12 +136,30 @@ def many_cases(number: int, *, accepted: bool) -> None:
         print(f"{number:,} cases, {how}: {seconds:.0f} s, {megabytes:.0f} MB, exit {status}", flush=True)
 
 
+def one_run(number: int) -> None:
+    """So many cases through `evalharness run`, against an empty pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_suite(root, "big", number)
+        commit_base(root)
+        _, _, empty, _ = measured(root, *PYTEST)
+        seconds, used, megabytes, status = measured(
+            root, sys.executable, "-m", "evalharness", "run", "big", "--base", "main"
+        )
+        above, reports = megabytes - empty, root / "reports/big"
+        sizes = [f"{name} {(reports / name).stat().st_size / 1e6:,.1f} MB" for name in ("run.jsonl", "report.html")]
+        print(f"{number:,} cases, evalharness run: {seconds:.0f} s ({used:.0f} s of processor time), exit {status}")
+        print(f"{above:.0f} MB above an empty pytest ({1e6 * above / number:.0f} bytes a case); {', '.join(sizes)}")
+
+
 def main(*arguments: str) -> None:
     which, number, *_ = [*(word for word in arguments if not word.startswith("--")), "", ""]
     if which in ("", "suites"):
         many_suites(int(number or 1_000))
     if which in ("", "cases"):
         many_cases(int(number or 100_000), accepted="--accepted" in arguments)
+    if which == "run":
+        one_run(int(number or MILLION))
 
 
 if __name__ == "__main__":
