@@ -20,6 +20,7 @@ from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan
 from evalharness.execution import Engine, Executor, open_executor
+from evalharness.execution.elsewhere import import_executor
 from evalharness.execution.pricing import Pricing
 from evalharness.logs import get_logger
 from evalharness.modules import LAST_STEPS, ON_DEMAND, import_modules
@@ -126,6 +127,7 @@ class Resources:
     def import_modules(self) -> None:
         """Import in this thread what the run would import in its own, and warm up the metrics."""
         import_modules([*LAST_STEPS, *ON_DEMAND])
+        import_executor(self.options.executor, self.config)
         for plan in self.plans:
             for provider in (*plan.providers.values(), *plan.metric_models.values()):
                 import_modules(provider.modules)

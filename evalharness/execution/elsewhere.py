@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol
 
+from evalharness import registry
 from evalharness.config import Config
+from evalharness.errors import ConfigError
 from evalharness.store.recorded import Recorded
 
 
@@ -13,6 +16,13 @@ def executor_kind(name: str | None, config: Config) -> str:
     """Return the kind of the executor `name`, that of the configuration for None: a built-in or an installed one."""
     name = name or config.executor
     return config.executors[name].executor if name in config.executors else name
+
+
+def import_executor(executor: object, config: Config) -> None:
+    """Import the code of an executor in this thread. An unknown name shows when it is opened."""
+    if executor is None or isinstance(executor, str):
+        with suppress(LookupError, ConfigError):
+            registry.find("executors", executor_kind(executor, config))
 
 
 class Elsewhere(Protocol):

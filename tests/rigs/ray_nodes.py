@@ -45,11 +45,11 @@ class Nodes:
         """Return what a program needs to use the cluster."""
         return {"RAY_ADDRESS": f"127.0.0.1:{self.port}", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
-    def start_head(self, cpus: int = 1) -> None:
-        """Start the first node, and wait until it listens."""
+    def start_head(self, cpus: int = 1, *more: str) -> None:
+        """Start the first node, with more arguments of `ray start`, and wait until it listens."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self._start("head", cpus, "--head", f"--port={self.port}", "--include-dashboard=false")
+        self._start("head", cpus, "--head", f"--port={self.port}", "--include-dashboard=false", *more)
         self.wait("head")
 
     def start(self, name: str, cpus: int = 1, **env: str) -> None:
@@ -97,11 +97,11 @@ class Nodes:
 
 
 @contextmanager
-def nodes(folder: Path, **env: str) -> Iterator[Nodes]:
-    """Start a head node; all nodes end with the block."""
+def nodes(folder: Path, *more: str, **env: str) -> Iterator[Nodes]:
+    """Start a head node, with more arguments of `ray start`; all nodes end with the block."""
     cluster = Nodes(folder, env)
     try:
-        cluster.start_head()
+        cluster.start_head(1, *more)
         yield cluster
     finally:
         cluster.close()

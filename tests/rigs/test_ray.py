@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -197,6 +198,40 @@ def test_local_model_on_two_nodes(rig: Rig, tmp_path: Path, monkeypatch: pytest.
     assert canonical_run(found[0].run) == canonical_run(found[1].run)
     for disk in ("head-disk", "second-disk"):
         assert (rig.folder / disk / "evalharness" / "ray").is_dir(), "both nodes had answers"
+
+
+@pytest.mark.deep
+@pytest.mark.model
+def test_no_room_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that fits on no node is the error of each case, with the nodes and their memory."""
+    with nodes(tmp_path, "--memory=50000000") as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        project = testing.Project(tmp_path / "project")
+        project.write_suite({"what-is-rain": "Water.", "what-is-tea": "A drink."}, models=["smollm2"])
+        project.configure(smollm2=SMOLLM2)
+        done = project.evaluate(baseline="none", executor="ray")
+    messages = [sample.error.message for sample in done.run.samples if sample.error]
+    assert len(messages) == 2
+    for message in messages:
+        assert re.search(r"no node has a worker of the model 'smollm2', which needs 0\.\d GiB.*has 0\.0 GiB", message)
+
+
+@pytest.mark.deep
+def test_uploaded_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application in Python runs on a node with the uploaded project; without the upload, its files are missing."""
+    with nodes(tmp_path) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        project = testing.Project(tmp_path / "project")
+        project.write_suite({"case-0": "Yes."}, models=["app"])
+        project.configure(app={"provider": "python", "call": "app:answer"})
+        project.write("app.py", "import os\ndef answer(question):\n    return os.getcwd()\n")
+        table = '[tool.evalharness.executors.ray]\nexecutor = "ray"\nworking_dir = true\n'
+        project.write("pyproject.toml", project.read("pyproject.toml") + table)
+        found = project.evaluate(baseline="none", executor="ray").run.samples[0]
+    assert found.response is not None, found.error
+    assert "runtime_resources" in found.response.text, "a folder of Ray"
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float = 60) -> None:

@@ -35,6 +35,10 @@ class Gateway:
     def __init__(self, out: IO[bytes], loop: asyncio.AbstractEventLoop) -> None:
         self._out, self._loop = out, loop
         self._pools: dict[str, Pool] = {}
+        self._orders: dict[str, Order] = {}
+        self._refused: dict[str, Failure] = {}
+        """Models that no node has a worker of, and why."""
+        self._opening = asyncio.Lock()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self.over = loop.create_future()
 
@@ -88,16 +92,44 @@ class Gateway:
     async def prepare(self, order: dict[str, Any]) -> None:
         """Start the workers of a model. Raises Refused."""
         given = Order(**{**order, "assignment": Assignment(**order["assignment"])})
-        await self._prepare(given)
+        model = given.assignment.model
+        self._orders[model] = given
+        self._refused.pop(model, None)
+        await self._pool(model)
 
-    async def _prepare(self, order: Order) -> None:
-        pool = Pool(order, lambda text: self._write([None, "lost", text]))
-        await pool.open()
-        self._pools[order.assignment.model] = pool
+    async def _pool(self, model: str) -> Pool:
+        """The workers of a model, started again if another model needed their memory. Raises Refused."""
+        async with self._opening:
+            if model in self._refused:
+                raise Refused(self._refused[model])
+            if model not in self._pools:
+                await self._make_room(self._orders[model])
+                self._pools[model] = await self._opened(model)
+        return self._pools[model]
+
+    async def _opened(self, model: str) -> Pool:
+        pool = Pool(self._orders[model], lambda text: self._write([None, "lost", text]))
+        try:
+            await pool.open()
+        except Refused as refused:
+            self._refused[model] = refused.failure
+            await pool.close()
+            raise
+        return pool
+
+    async def _make_room(self, order: Order) -> None:
+        """End the workers of other local models where a node has not the memory for all: they take turns anyway."""
+        others = [model for model in self._pools if self._orders[model].memory_bytes]
+        needed = order.memory_bytes + sum(self._orders[model].memory_bytes for model in others)
+        if order.memory_bytes and others:
+            short = [node for node in cluster.usable(await cluster.nodes()) if node.memory_bytes < needed]
+            for model in others if short else ():
+                await self.unload(model)
 
     async def call(self, model: str, attempt: str, conversation: str, continues: bool, request: bytes) -> Any:
         """Return the answer to a request."""
-        answer = await self._pools[model].call(Call(model, attempt, conversation, continues, request))
+        pool = self._pools.get(model) or await self._pool(model)
+        answer = await pool.call(Call(model, attempt, conversation, continues, request))
         if isinstance(answer, Failure):
             return answer
         if answer.note:

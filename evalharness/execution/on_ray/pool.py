@@ -185,7 +185,9 @@ class Pool:
             missing = [node for node in cluster.usable(alive) if node.id not in taken and self._fits(node)]
             if self._order.most:
                 missing = (missing * self._order.most)[: self._order.most - len(self._workers)]
-            await asyncio.gather(*(self._start(node) for node in missing))
+            started = await asyncio.gather(*(self._start(node) for node in missing), return_exceptions=True)
+        for failed in filter(None, started):
+            raise failed
 
     def _notice(self, alive: set[str]) -> None:
         """Take workers of dead nodes out of use, also those that had no request."""
