@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -142,6 +143,18 @@ def test_doctor_names_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("RAY_ADDRESS", "local")
     (found,) = check_extensions(config)
     assert found.text == f"executor ray {version('ray')} at local with a token; nothing was connected"
+
+
+def test_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address without a cluster is an error within seconds, with the address."""
+    project = Project(tmp_path)
+    project.write_suite()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    for name, value in {"RAY_ADDRESS": address, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "x" * 40}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"no connection to {address} .RAY_ADDRESS.: nothing answers there"):
+        project.evaluate(executor="ray", baseline="none")
 
 
 def test_replay_needs_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ray.exceptions import RayError
 from evalharness.execution.on_ray import cluster
 from evalharness.execution.on_ray.failure import Failure, failure_of
 from evalharness.execution.on_ray.frames import read_frame, write_frame
-from evalharness.execution.on_ray.open_door import refused_without_token
+from evalharness.execution.on_ray.open_door import check_listens, refused_without_token
 from evalharness.execution.on_ray.order import Assignment, Call, Order
 from evalharness.execution.on_ray.pool import FIND_S, Pool, Refused
 from evalharness.execution.on_ray.worker import delete_left, find_left
@@ -186,13 +186,18 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is not a message
     request = json.loads(sys.stdin.buffer.readline())
     try:
+        check_listens(request["address"])
         with refused_without_token(request["address"]):  # both take seconds
             cluster.connect(request["address"], request["working_dir"])
         reply: dict[str, Any] = {
             "nodes": {str(node): node.memory_bytes for node in cluster.usable(asyncio.run(cluster.nodes()))}
         }
     except (Exception, SystemExit) as error:
-        reply = {"failed": str(error) if isinstance(error, PermissionError) else f"{type(error).__name__}: {error}"}
+        reply = {
+            "failed": str(error)
+            if isinstance(error, PermissionError | ConnectionError)
+            else f"{type(error).__name__}: {error}"
+        }
     out.write(json.dumps(reply).encode() + b"\n")
     out.flush()
     if "failed" not in reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,20 @@ from contextlib import contextmanager
 from evalharness.execution.on_ray.environment import LOCAL, MODE
 
 _CHECK_S = 60.0
+_LISTENS_S = 10.0
 _SIGN = "token"
 """What Ray writes about when it refuses a call without one."""
+
+
+def check_listens(address: str) -> None:
+    """Raise ConnectionError if nothing listens at HOST:PORT: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"nothing answers there: {error}") from None
 
 
 @contextmanager

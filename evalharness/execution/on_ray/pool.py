@@ -173,7 +173,7 @@ class Pool:
         """Give nodes that join a worker."""
         while True:
             await asyncio.sleep(_LOOK_S)
-            with suppress(Refused):  # the other workers go on
+            with suppress(Refused, RayError):  # the other workers go on
                 await self._grow()
 
     async def _grow(self) -> None:
