@@ -106,7 +106,7 @@ def shown(gate: Mapping[str, Any]) -> Shown:
 
 def in_terminal(text: str) -> dict[str, Shown]:
     """The gates of a terminal, whose lines are wrapped."""
-    gate = rf"(?:PASS|FAIL|INCONCLUSIVE|not gated) ({'|'.join(STATUS)}) (?:typically )?"
+    gate = rf"(?:PASS|FAIL|INCONCLUSIVE|not gated) ({'|'.join(STATUS)}) (?:typically |slower than the margin: )?"
     pattern = rf"{gate}({MEANS}), ({CHANGE})[^(]* \(({BOUNDS})"
     return {metric: Shown(*rest) for metric, *rest in re.findall(pattern, " ".join(text.split()))}
 
