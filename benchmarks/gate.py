@@ -8,9 +8,10 @@
     python benchmarks/gate.py --jobs 8        number of rows at once
 
 Rows: A false alarms, P power, N false passes, D the reported detectable drop and needed cases, S tags, U equal
-answers, L latency, C cost, H stable assertions, O oracles, J `assess_scores` against its parts, W own words in golden
-answers. Rows without a requirement are for information. The data are synthetic (gate_data.py) or real answers
-(real_answers.py), the code under test is the real one. The exit status is 1 if a row fails.
+answers, L latency, T attainment, G goodput, C cost, H stable assertions, O oracles, J `assess_scores` against its
+parts, W own words in golden answers. Rows without a requirement are for information. The data are synthetic
+(gate_data.py) or real answers (real_answers.py), the code under test is the real one. The exit status is 1 if a row
+fails.
 
 A rate of false alarms may be three standard errors of the simulation above its nominal value, or at the required value
 if that is larger. At smaller sizes, a power may be three standard errors below the required value.
@@ -29,6 +30,7 @@ from pathlib import Path
 
 from gate_amounts import c1, c2, l1, l2, l3
 from gate_forecasts import d1, d2
+from gate_in_time import g1, g2, t1, t2
 from gate_parts import h1, j1, o1
 from gate_passing import n1, n2, n3, n4, n5
 from gate_table import HEAD, LINE, Check, Setting, line, page
@@ -72,6 +74,10 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
         u1,
         n4,
         n5,
+        t1,
+        t2,
+        g1,
+        g2,
     )
 }
 
