@@ -15,6 +15,7 @@ from evalharness.gate.attainment import attainment_of, more_cases
 from evalharness.gate.goodput import assess_goodput
 from evalharness.gate.stats.binomial import p_below, share_bounds
 from evalharness.records import Baseline, GateRule, Run, Sample, Status, TimeBounds, Timing, Verdict
+from evalharness.records.run import CLASSES
 from evalharness.testing import baseline as baseline_of
 from evalharness.testing import run as run_of
 from evalharness.testing import sample
@@ -23,6 +24,7 @@ WITHIN = TimeBounds(ttft=0.3, e2el=2.0)
 SLO = GateRule("attainment", 0.05, within=WITHIN, at_least=0.95)
 GOODPUT = GateRule("goodput", 0.1, unit="ratio", within=WITHIN)
 GOOD, SLOW_START, SLOW = Timing(1.0, 0.2), Timing(1.0, 0.4), Timing(2.5, 0.2)
+BOTH = CLASSES.join(["here", "there"])
 DAY = "2026-01-01T00:00:00+00:00"
 
 
@@ -304,3 +306,10 @@ def test_more_cases_decide() -> None:
     assert more is not None
     decided, open_still = (found.of(200 + extra).bounds[0] >= 0.95 for extra in (more, more - 1))
     assert (decided, open_still) == (True, False)
+
+
+def test_shards_on_different_machines() -> None:
+    """Shards that ran on different machines are compared with the target, and not with accepted times."""
+    found = verdict_on(answers(0), accepted(40), machine_class=BOTH)
+    assert (found.status, found.change) == ("pass", None)
+    assert verdict_on(answers(40), accepted(0), machine_class=BOTH).status == "fail"

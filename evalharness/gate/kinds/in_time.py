@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from evalharness.gate.case_samples import cluster_of, has_mark, tags_of
 from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.in_time import is_in_time
 from evalharness.gate.kinds.base import GateKind, Samples
@@ -15,6 +16,7 @@ from evalharness.gate.kinds.seconds import Basis, basis_of, compared, no_seconds
 from evalharness.gate.pairing import baseline_samples
 from evalharness.gate.wording import count
 from evalharness.records import BaselineSample, GateRule, Sample, TimeBounds
+from evalharness.records.marks import Mark
 
 if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
     from evalharness.gate.evidence import GateResult
@@ -38,8 +40,12 @@ class InTimeGate(GateKind):
         """Return the result, because this test needs no correction over several gates."""
         if problem := other_slots(context):
             raise NoComparison("error", problem)
-        basis = basis_of(context)
+        basis = self.basis(context)
         return self.result(context, basis, _sides(context, basis))
+
+    def basis(self, context: GateContext) -> Basis:
+        """Return what the run is compared with. Raises NoComparison for shards on different machines."""
+        return basis_of(context)
 
     def conclude(self, context: GateContext, evidence: Any, p_value: float, gates: int) -> GateResult:
         """Return the evidence, which is the result."""
@@ -58,6 +64,13 @@ class AttainmentGate(InTimeGate):
     options = frozenset({"tag", "slots", "within", "at_least"})
     required = frozenset({"within", "at_least"})
     needs_baseline = False
+
+    def basis(self, context: GateContext) -> Basis:
+        """Return what the run is compared with; shards on different machines are compared with the target alone."""
+        try:
+            return super().basis(context)
+        except NoComparison:
+            return Basis("none", [])
 
     def result(self, context: GateContext, basis: Basis, sides: tuple[_Measured, _Measured]) -> GateResult:
         """Return the result on the responses of this run, and on the change where there is something to compare."""
@@ -137,13 +150,18 @@ def _counted(context: GateContext) -> tuple[dict[str, list[bool | None]], str]:
     may be that of the killed run.
     """
     found: dict[str, list[bool | None]] = {}
-    samples = [one for case in _cases(context) for one in context.pairing.samples[case]]
-    counted = [one for one in samples if not _is_untimed(one)]
-    again = None if len(counted) < len(samples) and any(one.recorded_at for one in samples) else False
-    for one in counted:
-        found.setdefault(one.key.case, []).append(again if one.attempts > 1 else _in_time(one, context.rule))
-    left = len(samples) - len(counted)
+    left, replayed = 0, has_mark(context.pairing.samples, Mark.REPLAYED)
+    for case in _cases(context):
+        samples = context.pairing.samples[case]
+        timed = [one for one in samples if not _is_untimed(one)]
+        left += len(samples) - len(timed)
+        if timed:
+            found[case] = [_first_time(one, context.rule, None if replayed else False) for one in timed]
     return found, f"{count(left, 'response')} replayed or read from a cache" if left else ""
+
+
+def _first_time(sample: Sample, rule: GateRule, again: bool | None) -> bool | None:
+    return again if sample.attempts > 1 else _in_time(sample, rule)
 
 
 def _is_untimed(sample: Sample) -> bool:
@@ -154,12 +172,12 @@ def _is_untimed(sample: Sample) -> bool:
 def _cases(context: GateContext) -> list[str]:
     """The cases of the rule, whether the baseline has them or not."""
     samples, tag = context.pairing.samples, context.rule.tag
-    return [case for case, found in samples.items() if not tag or tag in found[0].tags]
+    return [case for case in samples if not tag or tag in tags_of(samples, case)]
 
 
 def _clusters(context: GateContext) -> dict[str, str]:
     samples = context.pairing.samples
-    return {case: samples[case][0].cluster for case in _cases(context) if samples[case][0].cluster}
+    return {case: name for case in _cases(context) if (name := cluster_of(samples, case))}
 
 
 ATTAINMENT, GOODPUT = AttainmentGate(), GoodputGate()

@@ -6,18 +6,20 @@ import math
 
 import numpy as np
 
+from evalharness.gate.stats.beta import beta_quantiles
 from evalharness.gate.stats.permutation import Floats
-
-_STEPS = 60
-"""Of the bisection: the bound is exact to the last digit of a double."""
 
 
 def share_bounds(hits: int, trials: int, *, alpha: float) -> tuple[float, float]:
     """One-sided (1 - alpha) lower and upper bounds of a share. Without trials they are 0 and 1."""
     misses = trials - hits
-    low = 0.0 if hits == 0 else 1 - _largest(misses, trials, alpha)
-    high = 1.0 if misses == 0 else _largest(hits, trials, alpha)
+    low = 0.0 if hits == 0 else _quantile(hits, misses + 1, alpha)
+    high = 1.0 if misses == 0 else _quantile(hits + 1, misses, 1 - alpha)
     return low, high
+
+
+def _quantile(a: int, b: int, at: float) -> float:
+    return float(beta_quantiles([a], [b], np.array([at]))[0, 0])
 
 
 def p_below(hits: int, trials: int, share: float) -> float:
@@ -37,16 +39,6 @@ def p_above(hits: int, trials: int, share: float) -> float:
     or 1.
     """
     return p_below(trials - hits, trials, 1 - share)
-
-
-def _largest(most: int, trials: int, alpha: float) -> float:
-    """The largest chance at which at most `most` of the trials hit with the probability `alpha`."""
-    choices = _log_choices(trials)
-    low, high = most / trials, 1.0
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _at_most(most, choices, middle) > alpha else (low, middle)
-    return high
 
 
 def _log_choices(trials: int) -> Floats:
