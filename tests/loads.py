@@ -135,7 +135,7 @@ def in_turns() -> tuple[LoadRun, LoadResult]:
     )
     pairs = tuple(BlockPair(n, 70, 60 - n % 3, 68, candidate_first=n % 2 == 0) for n in range(8))
     comparison = LoadComparison(
-        "3f2a9c1", "fail", Interval(-0.11, -0.13, -0.08), Interval(0.88, 0.85, 0.91), 0.0039, 0.05, pairs
+        "3f2a9c1", "fail", Interval(-0.11, -0.13, -0.08), Interval(0.88, 0.85, 0.91), 0.0039, 0.05, 0.98, pairs
     )
     results = (
         version_result("candidate", found["candidate"], 0.86),

@@ -22,7 +22,10 @@ from evalharness.load.quantities import per_second, seconds, share
 from evalharness.load.service_level import service_level, terms_of
 from evalharness.records.load_result import LoadResult, Probe
 from evalharness.report.encode import json_text
+from evalharness.report.load_page import FILE as PAGE
+from evalharness.report.load_page import load_html
 from evalharness.store import write_below
+from evalharness.store.load_records import LOAD_RECORD, read_load
 
 _INTERRUPTED = 130
 VERDICT = "verdict.json"
@@ -141,8 +144,9 @@ def load(
             else:
                 result = _sent(test, test.options.pattern.rate_per_s, quiet=as_json)
             write_below(root, test.folder / VERDICT, json_text(result_json(result)) + "\n")
+            write_below(root, test.folder / PAGE, load_html(read_load(test.folder / _record_of(result)), result))
             record = test.folder.relative_to(root) if test.folder.is_relative_to(root) else test.folder
-    _show(result, f"{record}/{VERDICT}", as_json=as_json)
+    _show(result, f"{record}/{PAGE}", as_json=as_json)
     if result.stopped == "interrupt":
         raise SystemExit(_INTERRUPTED)
     raise SystemExit(_status(result, fail_inconclusive=inconclusive == "fail"))
@@ -180,7 +184,7 @@ def _options(given: dict[str, Any], *, find_capacity: bool) -> LoadOptions:
     )
 
 
-def _sent(test: LoadTest, rate_per_s: float, *, quiet: bool, record: str = "load.jsonl") -> LoadResult:
+def _sent(test: LoadTest, rate_per_s: float, *, quiet: bool, record: str = LOAD_RECORD) -> LoadResult:
     total = len(test.versions) * sum(map(len, test.arrivals(rate_per_s)))
     bounds = service_level(test.options.slo, rate_per_s).bounds if not test.trace else ()
     with LoadProgress(test.options.suite, total, bounds, hidden=quiet) as progress:
@@ -192,7 +196,7 @@ def _searched(test: LoadTest, first: float, last: float, probes: int, *, quiet: 
     results: list[LoadResult] = []
 
     def probe(rate_per_s: float) -> Probe | None:
-        record = f"load-{len(results) + 1:02}.jsonl"
+        record = _probe_record(len(results) + 1)
         found = _sent(test, rate_per_s, quiet=quiet, record=record)
         results.append(found)
         if found.stopped:
@@ -204,7 +208,17 @@ def _searched(test: LoadTest, first: float, last: float, probes: int, *, quiet: 
     return replace(results[-1], capacity=capacity)
 
 
-def _show(result: LoadResult, verdict: str, *, as_json: bool) -> None:
+def _record_of(result: LoadResult) -> str:
+    """The file of the last load: a search has one for each probe, and one for a load that was stopped."""
+    found = result.capacity
+    return LOAD_RECORD if found is None else _probe_record(len(found.probes) + bool(result.stopped))
+
+
+def _probe_record(number: int) -> str:
+    return f"load-{number:02}.jsonl"
+
+
+def _show(result: LoadResult, page: str, *, as_json: bool) -> None:
     if as_json:
         print_json(result_json(result))
         return
@@ -212,7 +226,7 @@ def _show(result: LoadResult, verdict: str, *, as_json: bool) -> None:
         echo(line)
     if not result.capacity:
         echo(result.headline, fg=COLOURS[result.status])
-    echo(f"verdict    {verdict}")
+    echo(f"report     {page}")
 
 
 def _status(result: LoadResult, *, fail_inconclusive: bool) -> int:

@@ -35,7 +35,7 @@ def load_html(run: LoadRun, result: LoadResult) -> str:
             "load.html.j2",
             styles=["report.css", "history.css", "load.css"],
             scripts=["dom.js", "load_chart.js", "load.js"],
-            status=result.status,
+            status=_status(result),
             island=island(page_data(run, result)),
         )
     )
@@ -46,8 +46,9 @@ def page_data(run: LoadRun, result: LoadResult) -> dict[str, Any]:
     header, moments = run.header, moments_of(run, WORDS)
     return {
         "suite": header.suite,
-        "status": result.status,
-        "headline": _bounded(result.headline.removeprefix(f"{result.status.upper()}: ")),
+        "status": _status(result),
+        "headline": _headline(result),
+        "probe": "" if result.capacity is None else f"the last probe, {per_second(header.rate_per_s)}",
         "warnings": [_bounded(one) for one in result.warnings],
         "confidence": f"{100 * result.confidence:.3g} %",
         "facts": list(_facts(header)),
@@ -59,6 +60,23 @@ def page_data(run: LoadRun, result: LoadResult) -> dict[str, Any]:
         "comparison": None if result.comparison is None else _comparison(result.comparison),
         "capacity": None if result.capacity is None else _capacity(result.capacity),
     }
+
+
+def _status(result: LoadResult) -> str:
+    """The status of the load, or whether a search has found a rate that holds."""
+    if result.capacity is None:
+        return result.status
+    return "fail" if result.capacity.low_per_s is None else "pass"
+
+
+def _headline(result: LoadResult) -> str:
+    if result.capacity is None:
+        return _bounded(result.headline.removeprefix(f"{result.status.upper()}: "))
+    rates = (result.capacity.low_per_s, result.capacity.high_per_s)
+    low, high = (None if rate is None else per_second(rate) for rate in rates)
+    if low is None:
+        return f"The service level holds at no rate that was tried{f', the lowest was {high}' if high else ''}."
+    return f"The service level holds at {low}, {f'and no longer at {high}' if high else 'the highest rate tried'}."
 
 
 def _facts(header: LoadHeader) -> Iterator[tuple[str, str]]:
@@ -145,6 +163,7 @@ def _comparison(one: LoadComparison) -> dict[str, Any]:
         "status": one.status,
         "difference": f"{_points(one.difference.value)} ({_interval(one.difference, _points)})",
         "goodput": _NONE if ratio is None else f"{_factor(ratio.value)} ({_interval(ratio, _factor)})",
+        "confidence": f"{100 * one.confidence:.3g} %",
         "p": f"{one.p_worse:.2g}",
         "margin": f"{100 * one.margin:g} pts",
         "pairs": [
@@ -161,10 +180,7 @@ def _comparison(one: LoadComparison) -> dict[str, Any]:
 
 
 def _capacity(one: Capacity) -> dict[str, Any]:
-    low, high = (None if rate is None else per_second(rate) for rate in (one.low_per_s, one.high_per_s))
     return {
-        "low": low,
-        "high": high,
         "probes": [
             {
                 "rate": per_second(probe.rate_per_s),

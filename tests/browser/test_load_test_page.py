@@ -90,7 +90,8 @@ def test_moments_as_a_table(shown: Callable[[str], Page]) -> None:
 def test_probes(shown: Callable[[str], Page]) -> None:
     """The search of the capacity lists its probes by rate, and says what it found."""
     page = shown("capacity")
-    expect(page.locator("#capacity")).to_contain_text("The service level holds at 4/s, and no longer at 8/s.")
+    expect(page.locator("h1")).to_have_text("The service level holds at 4/s, and no longer at 8/s.")
+    expect(page.locator("#h-latency")).to_have_text("Latencies of the last probe, 5/s")
     assert page.locator("#capacity tbody th").all_text_contents() == ["2/s", "4/s", "5/s", "8/s"]
 
 

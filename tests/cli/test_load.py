@@ -77,6 +77,19 @@ def test_a_load_passes(project: Project) -> None:
         assert "PASS: attainment>=50%: 100.0 % of 36 requests" in result.stdout
 
 
+def test_a_load_has_a_page(project: Project) -> None:
+    """The page of the record is named, and has the verdict and the figures of the terminal; a search has one too."""
+    result = project.command("load", "demo", *QUICK, "--slo", EASY)
+    assert "report     reports/load/demo/load.html" in result.stdout
+    page = project.read("reports/load/demo/load.html")
+    assert "End-to-end latency" in page
+    assert verdict(project)["versions"][0]["latencies"][0]["word"] in page
+    search = ("--find-capacity", "--from=40/s", "--to=80/s", "--probes=2", "--arrivals=constant", "--duration=1s")
+    project.command("load", "demo", *search, "--slo", EASY)
+    assert '"probe":""' in page
+    assert '"probe":"the last probe, ' in project.read("reports/load/demo/load.html")
+
+
 def test_lines_fit_a_terminal(project: Project) -> None:
     """Every line but the headline has at most 80 columns."""
     result = project.command("load", "demo", *QUICK, "--slo", EASY, "--seed=2")

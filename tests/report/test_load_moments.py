@@ -135,7 +135,24 @@ def test_what_the_page_says() -> None:
     )
     searched = page_data(*capacity())["capacity"]
     assert [one["rate"] for one in searched["probes"]] == ["2/s", "4/s", "5/s", "8/s"]
-    assert (searched["low"], searched["high"]) == ("4/s", "8/s")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status", "headline"),
+    [
+        (4.0, 8.0, "pass", "The service level holds at 4/s, and no longer at 8/s."),
+        (4.0, None, "pass", "The service level holds at 4/s, the highest rate tried."),
+        (None, 8.0, "fail", "The service level holds at no rate that was tried, the lowest was 8/s."),
+        (None, None, "fail", "The service level holds at no rate that was tried."),
+    ],
+)
+def test_the_verdict_of_a_search(low: float | None, high: float | None, status: str, headline: str) -> None:
+    """A search passes if a rate holds, whatever its last probe was."""
+    run, result = capacity()
+    assert result.capacity
+    found = replace(result, status="fail", capacity=replace(result.capacity, low_per_s=low, high_per_s=high))
+    data = page_data(run, found)
+    assert (data["status"], data["headline"]) == (status, headline)
 
 
 def test_texts_of_a_server_stay_text() -> None:

@@ -105,7 +105,7 @@ const seconds = (value) => fixed(value, value < 10 ? 2 : 1);
 // A status has a colour, an icon and its word.
 const COLOUR = {
   pass: "good", accepted: "good", fail: "bad", error: "bad", incomparable: "bad", inconclusive: "unsure", "no baseline": "unsure",
-  running: "plain", stopped: "bad", "no verdict": "unsure", unreadable: "bad", invalid: "unsure",
+  running: "plain", stopped: "bad", "no verdict": "unsure", unreadable: "bad", invalid: "bad",
 };
 const icon = (word) => {
   const use = svg("use", { href: `#icon-${word.replace(" ", "-")}` });

@@ -21,15 +21,9 @@ function comparison() {
   const row = (pair) => el("tr", {}, el("th", { scope: "row" }, pair.block), cell("num", "Requests", pair.counted), cell("num", "Candidate", pair.candidate),
     cell("num", "Baseline", pair.baseline), cell("", "First", pair.first));
   const heads = [["Pair"], num("Requests of each"), num("Candidate in time"), num("Baseline in time"), ["First"]];
-  const numbers = facts([["attainment, difference", one.difference], ["goodput, ratio", one.goodput], ["p-value of worse", one.p], ["margin", one.margin]]);
+  const numbers = facts([[`attainment, difference (${one.confidence})`, one.difference], ["goodput, ratio", one.goodput], ["p-value of worse", one.p], ["margin", one.margin]]);
   return [el("p", {}, badge(one.status), " against ", bdi(one.against)), el("dl.numbers", {}, numbers),
     el("details", {}, el("summary", {}, `${plural(one.pairs.length, "pair")} of blocks`), table("The pairs of blocks", heads, one.pairs.map(row)))];
-}
-
-function capacityText({ low, high }) {
-  if (low && high) return `The service level holds at ${low}, and no longer at ${high}.`;
-  if (low) return `The service level holds at ${low}, the highest rate that was tried.`;
-  return high ? `The service level holds at no rate that was tried; the lowest that failed is ${high}.` : "No rate was decided.";
 }
 
 function interval([low, value, high]) {
@@ -43,7 +37,7 @@ function capacity() {
   const row = (probe) => el("tr", {}, el("th.num", { scope: "row" }, probe.rate), cell("", "Status", badge(probe.status)), cell("num", "Attainment", probe.share),
     cell("num", "Interval", probe.interval), cell("", "From 0 to 100 %", interval(probe.bounds)), cell("num", "Requests", probe.counted), cell("", "Record", bdi(probe.record)));
   const heads = [num("Rate"), ["Status"], num("Attainment"), num(`Interval (${data.confidence})`), ["From 0 to 100 %"], num("Requests"), ["Record"]];
-  return [el("p.strong", {}, capacityText(data.capacity)), table("The probes of the capacity search", heads, data.capacity.probes.map(row))];
+  return [table("The probes of the capacity search", heads, data.capacity.probes.map(row))];
 }
 
 function time() {
@@ -78,6 +72,7 @@ at("notes").append(...data.warnings.map((text) => el("li", {}, shown(text, "pros
 at("facts").append(...facts(data.facts));
 for (const [id, children] of Object.entries({ level: level(), comparison: comparison(), capacity: capacity(), time: time(), latency: latency(), errors: errors() }))
   part(id, children);
+for (const heading of data.probe ? ["h-level", "h-time", "h-latency", "h-errors"] : []) at(heading).append(muted(` of ${data.probe}`));
 at("legend").append("Latencies count from the scheduled start of a request, so that a late send is not a fast answer. An error, a cut stream and a timeout miss every bound. ",
   `Intervals hold at ${data.confidence} and account for requests that depend on each other.`);
 document.body.dataset.ready = "yes";
