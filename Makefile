@@ -138,6 +138,7 @@ bench-scale: $(READY)
 	$(VENV)/bin/python benchmarks/scale.py
 	$(VENV)/bin/python benchmarks/scale.py cases --accepted
 	$(VENV)/bin/python benchmarks/scale.py run
+	$(VENV)/bin/python benchmarks/shards.py
 
 bench-texts: $(READY)
 	$(VENV)/bin/python benchmarks/texts.py

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from evalharness.errors import StoreError
-from evalharness.evaluation.merged_samples import MergedSamples, first_places
+from evalharness.evaluation.merged_samples import MergedSamples, first_place
 from evalharness.evaluation.shard_records import ShardRecord
 from evalharness.gate.assertions import doubtful_cases
 from evalharness.gate.reruns import key_of
 from evalharness.records import JudgedAgain, Run, RunHeader, SampleKey
 from evalharness.records.marks import Mark, marked, marked_keys
+from evalharness.records.planned import PlannedKeys
 from evalharness.records.run import CLASSES
 
 _ID_CHARS = 6
@@ -51,7 +53,7 @@ def merged(records: Sequence[ShardRecord]) -> Merged:
     _refuse_strange(records)
     run = _merged_run(records)
     if needless := _needless_reruns(run):
-        samples = MergedSamples([one.run.samples for one in records], _order(run), needless)
+        samples = MergedSamples([one.run.samples for one in records], run.header.planned, needless)
         run = replace(run, samples=samples)
     return Merged(run, _merged_reference(records, run))
 
@@ -86,14 +88,19 @@ def _difference(one: object, other: object) -> str:
 
 def _refuse_strange(records: Sequence[ShardRecord]) -> None:
     """Raise StoreError for samples that a shard cannot have."""
-    seen: dict[SampleKey, ShardRecord] = {}
-    for one in records:
+    owners = array("I", bytes(4 * len(records[0].run.header.planned)))
+    for number, one in enumerate(records, start=1):
         for case, cluster in _cases(one.run):
             if not one.shard.has(case, cluster):
                 raise StoreError(f"{one.place}: the case {case} belongs to another shard: damaged or edited")
         for key in one.run.selected:
-            if seen.setdefault(key, one) is not one:
-                raise StoreError(f"{one.place}: the case {key.case} is in {seen[key].place} too: damaged or edited")
+            place = one.run.header.planned.place(key)
+            if place is None:
+                raise StoreError(f"{one.place}: the case {key.case} is not planned: damaged or edited")
+            if owners[place]:
+                other = records[owners[place] - 1]
+                raise StoreError(f"{one.place}: the case {key.case} is in {other.place} too: damaged or edited")
+            owners[place] = number
 
 
 def _cases(run: Run) -> Iterator[tuple[str, str]]:
@@ -104,23 +111,26 @@ def _cases(run: Run) -> Iterator[tuple[str, str]]:
 
 def _merged_run(records: Sequence[ShardRecord]) -> Run:
     runs = [one.run for one in records]
-    order = _order(runs[0])
-    first = first_places(order)
+    planned = runs[0].header.planned
     stability = (one for run in runs for one in run.stability)
     return Run(
         _header([run.header for run in runs]),
-        MergedSamples([run.samples for run in runs], order),
-        tuple(sorted((key for run in runs for key in run.selected), key=lambda key: order.get(key, -1))),
+        MergedSamples([run.samples for run in runs], planned),
+        _selected(runs, planned),
         any(run.stopped for run in runs),
         _calibration_s(runs),
-        tuple(sorted(stability, key=lambda one: (first.get((one.case, one.prompt, one.model), -1), one.assertion))),
+        tuple(
+            sorted(stability, key=lambda one: (first_place(planned, one.case, one.prompt, one.model), one.assertion))
+        ),
         tuple(_judged_again(runs)),
     )
 
 
-def _order(run: Run) -> dict[SampleKey, int]:
-    """The place of each planned sample."""
-    return {key: place for place, key in enumerate(run.header.planned)}
+def _selected(runs: Sequence[Run], planned: PlannedKeys) -> Sequence[SampleKey]:
+    """The selected samples of all shards, in the order of the plan."""
+    if planned.are_in(key for run in runs for key in run.selected):
+        return planned
+    return tuple(sorted((key for run in runs for key in run.selected), key=lambda key: planned.place(key) or 0))
 
 
 def _header(headers: Sequence[RunHeader]) -> RunHeader:
@@ -194,21 +204,20 @@ def _merged_reference(records: Sequence[ShardRecord], run: Run) -> Run | None:
         return None
     _refuse_different(references)
     runs = [one.run for one in references]
-    order, samples = _order(runs[0]), MergedSamples([one.samples for one in runs], _order(runs[0]))
+    planned = runs[0].header.planned
+    samples = MergedSamples([one.samples for one in runs], planned)
     keys = tuple(key for one in runs for key in marked_keys(one.samples))
-    _refuse_unpaired(records, {key[:3] for key in order}, {key[:4] for key in keys})
+    _refuse_unpaired(records, planned, {key[:4] for key in keys})
     header, stopped = _header([one.header for one in runs]), any(one.stopped for one in runs)
     return Run(header, samples, keys, run.stopped or stopped)
 
 
-def _refuse_unpaired(
-    records: Sequence[ShardRecord], known: set[tuple[str, str, str]], found: set[tuple[str, str, str, int]]
-) -> None:
+def _refuse_unpaired(records: Sequence[ShardRecord], known: PlannedKeys, found: set[tuple[str, str, str, int]]) -> None:
     """Raise StoreError for samples whose case the other version has, and without a sample of it."""
     for one in records:
         if one.run.stopped:
             continue
-        if lost := [key for key in one.run.selected if key[:3] in known and key[:4] not in found]:
+        if lost := [key for key in one.run.selected if first_place(known, *key[:3]) >= 0 and key[:4] not in found]:
             raise StoreError(
                 f"{one.place}: reference.jsonl lacks {len(lost)} samples of the other version, such as {lost[0].case}: "
                 "give the whole folder of the run"
