@@ -17,7 +17,7 @@ from evalharness.pytest_plugin.gate_results import add_result, gate_reports
 from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, chosen_keys
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
-from evalharness.pytest_plugin.suite_items import RUN_SUITE, SuiteItem, SuitePart
+from evalharness.pytest_plugin.suite_items import RUN_SUITE, SuiteItem, SuiteRuns
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
@@ -41,7 +41,7 @@ class EvalPlugin:
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
-        config.stash[SAMPLES], config.stash[RUN_SUITE] = self.samples, self.suite_samples
+        config.stash[SAMPLES], config.stash[RUN_SUITE] = self.samples, SuiteRuns(suites, self._progress).samples
 
     @property
     def has_evaluated(self) -> bool:
@@ -57,21 +57,6 @@ class EvalPlugin:
         requests = self.suites.opened[item.suite].requests
         futures = [requests.future(key) for key in item.keys]
         return [self._progress.wait(future) for future in futures]
-
-    def suite_samples(self, item: SuiteItem) -> Generator[Sample]:
-        """Yield the samples of a suite, each once it is recorded, or on its way from an xdist worker."""
-        evaluation, part = self.suites.opened[item.suite], SuitePart(item, self._portable)
-        keep = part.add if self._is_worker else evaluation.add
-        try:
-            for key in evaluation.selected:
-                sample = self._progress.wait(evaluation.requests.future(key))
-                with _explained():
-                    keep(sample)
-                self._progress.advance([sample])
-                yield sample
-        finally:
-            if self._is_worker:
-                part.send()
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""

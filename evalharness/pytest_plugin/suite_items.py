@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from evalharness.errors import EvalHarnessError
 from evalharness.evaluation.evaluation import Evaluation
-from evalharness.pytest_plugin._output import Explained
+from evalharness.pytest_plugin._output import Explained, stop
+from evalharness.pytest_plugin.progress import Progress
+from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample
 from evalharness.report.encode import one_line
+from evalharness.store import sample_to_json
 
 RUN_SUITE = pytest.StashKey[Callable[[Any], Generator[Sample]]]()
 """The function that yields the samples of a suite as they are recorded; EvalPlugin sets it."""
@@ -86,24 +90,49 @@ def _line(sample: Sample) -> str:
     return "  " + one_line(f"{key.case}[{key.model}-{key.prompt}]: {'; '.join(reasons)}", _LINE_CHARS)
 
 
+class SuiteRuns:
+    """Runs suites that are one item each."""
+
+    def __init__(self, suites: Suites, progress: Progress) -> None:
+        self._suites, self._progress = suites, progress
+
+    def samples(self, item: SuiteItem) -> Generator[Sample]:
+        """Yield the samples of a suite, each once it is recorded, or on its way from an xdist worker."""
+        evaluation, part = self._suites.opened[item.suite], SuitePart(item)
+        keep = part.add if self._suites.is_worker else evaluation.add
+        try:
+            for key in evaluation.selected:
+                sample = self._progress.wait(evaluation.requests.future(key))
+                try:
+                    keep(sample)
+                except EvalHarnessError as error:  # samples that cannot be stored must not be paid for
+                    stop(error)
+                self._progress.advance([sample])
+                yield sample
+        finally:
+            part.send()
+
+
 class SuitePart:
     """The reports with which an xdist worker sends the samples of a suite to the controller, some at a time."""
 
     AT_ONCE = 500
 
-    def __init__(self, item: SuiteItem, portable: Callable[[list[Sample]], Any]) -> None:
-        self._item, self._portable = item, portable
-        self._samples: list[Sample] = []
+    def __init__(self, item: SuiteItem) -> None:
+        self._item = item
+        self._samples: list[dict[str, Any]] = []
 
     def add(self, sample: Sample) -> None:
         """Send the sample with others."""
-        self._samples.append(sample)
+        self._samples.append(sample_to_json(sample))  # xdist sends plain data
         if len(self._samples) >= self.AT_ONCE:
             self.send()
 
     def send(self) -> None:
-        """Send the samples that are left. pytest counts no report of a passed set-up."""
+        """Send the samples that are left, if there are some. pytest counts no report of a passed set-up."""
         samples, self._samples = self._samples, []
+        if not samples:
+            return
         report = pytest.TestReport(self._item.nodeid, self._item.location, {}, "passed", None, "setup")
-        report.evalharness = [(self._item.suite, self._portable(samples))]  # type: ignore[attr-defined]
+        report.evalharness = [(self._item.suite, samples)]  # type: ignore[attr-defined]
         self._item.ihook.pytest_runtest_logreport(report=report)
