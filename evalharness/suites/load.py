@@ -97,7 +97,7 @@ class _Loader(Reading):
             gates=read_gates(
                 raw.gates, document, self._specs.opened, survey.tags, self, asserts=bool(raw.assert_) or survey.asserts
             ),
-            cases=kept((self._case(*row, golden, checks, world) for row in reader.rows()), len(survey.ids), checks),
+            cases=kept((self._case(*row, golden, checks, world) for row in reader.rows()), survey.ids, checks),
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)

@@ -91,22 +91,27 @@ class GateSchema(StrictSchema):
     """For attainment: the least share of responses in time."""
 
 
+# a factory, because pydantic copies another default at each use, which takes longer than the rest of a case
+_EMPTY_LIST: dict[str, Any] = {"default_factory": list, "json_schema_extra": {"default": []}}
+_EMPTY_MAPPING: dict[str, Any] = {"default_factory": dict, "json_schema_extra": {"default": {}}}
+
+
 class CaseSchema(StrictSchema):
     """One case."""
 
     id: CaseId
-    vars: dict[Text, Data] = {}
-    tags: list[TagName] = []
+    vars: dict[Text, Data] = Field(**_EMPTY_MAPPING)
+    tags: list[TagName] = Field(**_EMPTY_LIST)
     cluster: Text = ""
     """The group of dependent cases that this case belongs to, such as one document."""
-    assert_: list[Data] = Field(default=[], alias="assert")
-    messages: Annotated[list[HistorySchema], Field(max_length=1000)] = []
+    assert_: list[Data] = Field(alias="assert", **_EMPTY_LIST)
+    messages: Annotated[list[HistorySchema], Field(max_length=1000)] = Field(**_EMPTY_LIST)
     """The conversation so far, as it is sent: before the last user message of the prompt."""
-    turns: Annotated[list[TurnSchema], Field(min_length=1, max_length=50)] = []
+    turns: Annotated[list[TurnSchema], Field(min_length=1, max_length=50)] = Field(**_EMPTY_LIST)
     """What the user says, one after another. Each turn is a case of its own: ID#1, ID#2, ..."""
     user: UserSchema | None = None
     """A simulated user, in place of turns. The whole conversation is one case."""
-    judge: dict[Name, Annotated[Text, Field(min_length=1)]] = {}
+    judge: dict[Name, Annotated[Text, Field(min_length=1)]] = Field(**_EMPTY_MAPPING)
     """Questions of this case alone, by the name of the metric `judge` that asks them in place of its own."""
 
     @property

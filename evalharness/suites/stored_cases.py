@@ -18,9 +18,12 @@ IN_MEMORY = 20_000
 """Cases of one suite that are kept as objects."""
 
 
-def kept(cases: Iterable[Case], number: int, checks: tuple[Spec, ...]) -> Sequence[Case]:
-    """The cases, on disk if they are many. `checks`: the assertions of the suite, with which those of a case start."""
-    return tuple(cases) if number <= IN_MEMORY else StoredCases(cases, checks)
+def kept(cases: Iterable[Case], ids: Sequence[str], checks: tuple[Spec, ...]) -> Sequence[Case]:
+    """The cases with these ids, on disk if they are many.
+
+    `checks`: the assertions of the suite, with which those of a case start.
+    """
+    return tuple(cases) if len(ids) <= IN_MEMORY else StoredCases(cases, ids, checks)
 
 
 def by_id(cases: Sequence[Case]) -> Mapping[str, Case]:
@@ -36,9 +39,9 @@ def ids_of(cases: Sequence[Case]) -> Sequence[str]:
 class StoredCases(Sequence[Case]):
     """Cases on disk. Each access makes the case again."""
 
-    def __init__(self, cases: Iterable[Case], checks: tuple[Spec, ...]) -> None:
-        self._checks, self._files, ids = checks, list[str](), list[str]()
-        self._spool = Spool(self._written(case, ids) for case in cases)
+    def __init__(self, cases: Iterable[Case], ids: Sequence[str], checks: tuple[Spec, ...]) -> None:
+        self._checks, self._files = checks, list[str]()
+        self._spool = Spool(map(self._written, cases))
         self.ids = tuple(ids)
         """In memory: they are part of every key."""
 
@@ -62,8 +65,7 @@ class StoredCases(Sequence[Case]):
     def _at(self, place: int) -> Case:
         return self._read(self.ids[place], self._spool[place])
 
-    def _written(self, case: Case, ids: list[str]) -> tuple[Any, ...]:
-        ids.append(case.id)
+    def _written(self, case: Case) -> tuple[Any, ...]:
         if case.where.file not in self._files:  # the suite, or its file of cases
             self._files.append(case.where.file)
         where = self._files.index(case.where.file), *case.where[1:]
