@@ -57,7 +57,7 @@ LEVEL = Quantity("slo", _checked_level)
 
 
 @click.command(
-    epilog='Example: evalharness load support --rate 5/s --slo "ttft<300ms, e2el<2s, attainment>=95%"',
+    epilog='Example: evalharness load support --rate 5/s --slo="ttft<300ms, e2el<2s, attainment>=95%"',
     short_help="Load-test a model with the requests of a suite.",
 )
 @click.argument("suite", shell_complete=complete_suite)
@@ -143,10 +143,9 @@ def load(
                 result = _searched(test, given["first"], given["last"], probes, quiet=as_json)
             else:
                 result = _sent(test, test.options.pattern.rate_per_s, quiet=as_json)
-            write_below(root, test.folder / VERDICT, json_text(result_json(result)) + "\n")
-            write_below(root, test.folder / PAGE, load_html(read_load(test.folder / _record_of(result)), result))
-            record = test.folder.relative_to(root) if test.folder.is_relative_to(root) else test.folder
-    _show(result, f"{record}/{PAGE}", as_json=as_json)
+            _write(test, result)
+            folder = test.folder.relative_to(root) if test.folder.is_relative_to(root) else test.folder
+    _show(result, f"{folder}/{PAGE}", as_json=as_json)
     if result.stopped == "interrupt":
         raise SystemExit(_INTERRUPTED)
     raise SystemExit(_status(result, fail_inconclusive=inconclusive == "fail"))
@@ -196,7 +195,7 @@ def _searched(test: LoadTest, first: float, last: float, probes: int, *, quiet: 
     results: list[LoadResult] = []
 
     def probe(rate_per_s: float) -> Probe | None:
-        record = _probe_record(len(results) + 1)
+        record = f"load-{len(results) + 1:02}.jsonl"
         found = _sent(test, rate_per_s, quiet=quiet, record=record)
         results.append(found)
         if found.stopped:
@@ -208,14 +207,11 @@ def _searched(test: LoadTest, first: float, last: float, probes: int, *, quiet: 
     return replace(results[-1], capacity=capacity)
 
 
-def _record_of(result: LoadResult) -> str:
-    """The file of the last load: a search has one for each probe, and one for a load that was stopped."""
-    found = result.capacity
-    return LOAD_RECORD if found is None else _probe_record(len(found.probes) + bool(result.stopped))
-
-
-def _probe_record(number: int) -> str:
-    return f"load-{number:02}.jsonl"
+def _write(test: LoadTest, result: LoadResult) -> None:
+    """Write the verdict, and the page of the last record."""
+    root = test.config.root
+    write_below(root, test.folder / VERDICT, json_text(result_json(result)) + "\n")
+    write_below(root, test.folder / PAGE, load_html(read_load(test.folder / test.record), result))
 
 
 def _show(result: LoadResult, page: str, *, as_json: bool) -> None:

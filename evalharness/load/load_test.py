@@ -56,6 +56,8 @@ class LoadTest:
     config: Config
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     """A loop with a clock of its own, for tests."""
+    record: str = LOAD_RECORD
+    """File name of the last record."""
     _opened: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -134,6 +136,7 @@ class LoadTest:
         An interrupt ends the load early: the result then never passes. Raises StoreError.
         """
         arrivals = self.arrivals(rate_per_s or self.options.pattern.rate_per_s)
+        self.record = record
         header = self._header(arrivals, rate_per_s or self.options.pattern.rate_per_s)
         tallies = {version: Tally(version) for version in self.versions}
         writer = LoadWriter(self.folder / record, header, self.config.root)
