@@ -29,6 +29,7 @@ from evalharness.testing.fault_server import (
     fault_of,
     healthy,
     mixed,
+    queue,
     token_bucket,
 )
 
@@ -380,3 +381,16 @@ def test_a_script_that_raises(client: httpx2.Client) -> None:
 
     with pytest.raises(LookupError, match="why"), FaultServer(broken) as server, pytest.raises(httpx2.HTTPError):
         send(client, server)
+
+
+def test_a_queue_answers_one_request_after_the_other() -> None:
+    """The wait of a reply is the time until the server is free, and its own service."""
+    script = queue(2.0)
+
+    def waits(done_at: float) -> float:
+        received = Received(0.0, done_at, None, 0, {}, b"", {"messages": []}, "case", 0, "")
+        first, *_ = script(received)
+        assert isinstance(first, Wait)
+        return first.seconds
+
+    assert [waits(done_at) for done_at in (10.0, 11.0, 11.5, 30.0)] == [2.0, 3.0, 4.5, 2.0]
