@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test test-deep docs lint lint-js lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-models bench-local bench-ray bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lint-js lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-load bench-models bench-local bench-ray bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run the tests"
@@ -37,6 +37,7 @@ help:
 	@echo "make bench-spine  count the files that one case travels through"
 	@echo "make bench-gate   simulate the gate's error rates (three quarters of an hour) and write docs/gate-table.md"
 	@echo "make bench-judges simulate a gate with a judge and labels, and write docs/judges-table.md"
+	@echo "make bench-load   simulate load tests of queues with exact answers, and write docs/load-table.md (half an hour)"
 	@echo "make bench-models ask real models for 200 decisions in different orders, and count differences and errors"
 	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (three quarters of an hour)"
 
@@ -127,6 +128,9 @@ bench-gate: $(READY)
 
 bench-judges: $(READY)
 	$(VENV)/bin/python benchmarks/judges.py --write docs/judges-table.md
+
+bench-load: $(READY)
+	$(VENV)/bin/python benchmarks/load.py --write docs/load-table.md
 
 bench-models: $(READY)
 	$(VENV)/bin/python benchmarks/judge_decisions.py
