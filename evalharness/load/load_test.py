@@ -54,8 +54,6 @@ class LoadTest:
 
     options: LoadOptions
     config: Config
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    """A loop with a clock of its own, for tests."""
     record: str = LOAD_RECORD
     """File name of the last record."""
     _opened: ExitStack = field(default_factory=ExitStack)
@@ -76,7 +74,7 @@ class LoadTest:
         with ExitStack() as opening:
             self._lock = RunLock(self.folder, self.config.root)
             opening.callback(self._lock.release)
-            self._runner = opening.enter_context(asyncio.Runner(loop_factory=self.loop_factory))
+            self._runner = opening.enter_context(asyncio.Runner())
             self._executors = {name: self._executor(name, version) for name, version in self.versions.items()}
             opening.callback(self._close)
             self._opened = opening.pop_all()
@@ -108,17 +106,6 @@ class LoadTest:
         cases = [one.key.case for one in self.versions["candidate"].requests]
         found = read_trace(self.options.trace, cases)
         return found[: self.options.pattern.most] if self.options.pattern.most else found
-
-    def estimate_usd(self, requests: int) -> tuple[float, float] | None:
-        """What so many requests of each version cost: about, and at most; None without a price."""
-        if self.pricing is None:
-            return None
-        about = most = 0.0
-        for version in self.versions.values():
-            share = requests / len(version.requests)
-            about += share * sum(map(self.pricing.about_usd, version.requests))
-            most += share * sum(self.pricing.most_usd(one, self._timeout_s) for one in version.requests)
-        return about, most
 
     def arrivals(self, rate_per_s: float) -> list[list[Arrival]]:
         """The arrivals of each block at a rate, which a trace ignores."""
@@ -159,7 +146,7 @@ class LoadTest:
             {version: self._target(version) for version in self.versions},
             ended,
             self.options.most_in_flight,
-            self._timeout_s,
+            self.timeout_s,
             self.options.deadline_s,
             pause_s=_PAUSE_S if self.options.blocks > 1 else 0.0,
             name=header.id,
@@ -174,7 +161,8 @@ class LoadTest:
             gc.unfreeze()
 
     @property
-    def _timeout_s(self) -> float:
+    def timeout_s(self) -> float:
+        """Seconds from the send of a request until it counts as failed."""
         deadline_s = self.versions["candidate"].provider.capabilities.deadline_s
         return min(self.options.timeout_s or deadline_s, deadline_s)
 
@@ -187,7 +175,7 @@ class LoadTest:
     @cached_property
     def _budget(self) -> Budget:
         """One for all loads and versions."""
-        return Budget(self.pricing, self._timeout_s, self.options.budget_usd)
+        return Budget(self.pricing, self.timeout_s, self.options.budget_usd)
 
     def _executor(self, name: Version, version: LoadVersion) -> LocalExecutor:
         import_modules(version.provider.modules)
@@ -221,7 +209,7 @@ class LoadTest:
             scheduled=sum(map(len, arrivals)),
             warmup_s=self._warmup_s(level),
             most_in_flight=options.most_in_flight,
-            timeout_s=self._timeout_s,
+            timeout_s=self.timeout_s,
             service_level=level,
             model=self.model,
             models={name: version.plan.models[self.model] for name, version in self.versions.items()},
@@ -258,6 +246,18 @@ def result_json(result: LoadResult) -> dict[str, Any]:
     return {"schema": 1, "kind": "load verdict", **asdict(result)}
 
 
+def estimate_usd(test: LoadTest, requests: int) -> tuple[float, float] | None:
+    """What so many requests of each version cost: about, and at most; None without a price."""
+    if test.pricing is None:
+        return None
+    about = most = 0.0
+    for version in test.versions.values():
+        share = requests / len(version.requests)
+        about += share * sum(map(test.pricing.about_usd, version.requests))
+        most += share * sum(test.pricing.most_usd(one, test.timeout_s) for one in version.requests)
+    return about, most
+
+
 def describe_load(test: LoadTest) -> Iterator[str]:
     """What the load will be and cost, a line for each, before the first request."""
     arrivals = test.arrivals(test.options.pattern.rate_per_s)
@@ -266,5 +266,5 @@ def describe_load(test: LoadTest) -> Iterator[str]:
         f" for each of {len(test.versions)} versions, in {test.options.blocks} blocks" if test.options.against else ""
     )
     yield f"{count:,} requests to {test.model}{sides}"
-    if (cost := test.estimate_usd(count)) is not None:
+    if (cost := estimate_usd(test, count)) is not None:
         yield f"cost: about ${cost[0]:,.4f} if every response has max_tokens, at most ${cost[1]:,.4f}"
