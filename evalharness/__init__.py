@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from evalharness.errors import SuiteError as SuiteError
     from evalharness.errors import ThrottledError as ThrottledError
     from evalharness.errors import UnknownOutcomeError as UnknownOutcomeError
-    from evalharness.evaluation.api import Comparison as Comparison
     from evalharness.evaluation.api import Evaluation as Evaluation
     from evalharness.evaluation.api import aevaluate as aevaluate
-    from evalharness.evaluation.api import compare as compare
     from evalharness.evaluation.api import evaluate as evaluate
+    from evalharness.evaluation.comparison import Comparison as Comparison
+    from evalharness.evaluation.comparison import compare as compare
     from evalharness.execution.executor import Executor as Executor
     from evalharness.gate.context import GateContext as GateContext
     from evalharness.gate.context import NoComparison as NoComparison
@@ -81,7 +81,7 @@ _PUBLIC = {
     "BilledError": "errors",
     "Capabilities": "providers.capabilities",
     "Case": "records",
-    "Comparison": "evaluation.api",
+    "Comparison": "evaluation.comparison",
     "Config": "config",
     "ConfigError": "errors",
     "Citation": "records",
@@ -129,7 +129,7 @@ _PUBLIC = {
     "Usage": "records",
     "Verdict": "records",
     "aevaluate": "evaluation.api",
-    "compare": "evaluation.api",
+    "compare": "evaluation.comparison",
     "evaluate": "evaluation.api",
     "load_config": "config",
     "load_suite": "suites",

@@ -66,3 +66,26 @@ with suppress(ImportError), not_collected():
 print(*found, gc.isenabled())
 """
     assert printed(program) == f"False {enabled}"
+
+
+def test_a_run_collects_rarely() -> None:
+    """A run has fewer garbage collections, and one that ends with an error leaves the collector as it was."""
+    program = """\
+import gc
+from contextlib import suppress
+from evalharness.modules import rarely_collected
+before = gc.get_threshold()
+with suppress(OSError), rarely_collected():
+    inside = gc.get_threshold()
+    raise OSError
+print(inside[0] > before[0], inside[1:] == before[1:], gc.get_threshold() == before)
+"""
+    assert printed(program) == "True True True"
+
+
+@pytest.mark.parametrize("door", ["cli.run, evalharness.cli.progress, evalharness.evaluation.api", "pytest_plugin"])
+def test_requests_need_no_reports(door: str) -> None:
+    """What decides and draws is imported while the requests are in flight: no door imports it before."""
+    late = ["numpy", "evalharness.gate.decide", "evalharness.report.html"]
+    program = f"import sys, evalharness.{door}\nprint(sorted(sys.modules.keys() & {set(late)}))"
+    assert printed(program) == "[]"

@@ -9,10 +9,10 @@ import click
 
 from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_destination, complete_model, complete_suite
-from evalharness.cli.summary import print_summary
 from evalharness.config import load_config
 from evalharness.errors import ConfigError
 from evalharness.execution.options import RECORD_MODES
+from evalharness.modules import rarely_collected
 from evalharness.records.shard import shard_of
 
 _STOPPED = 130
@@ -97,7 +97,7 @@ def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
     from evalharness.cli.progress import Progress
     from evalharness.evaluation.api import evaluate
 
-    with explained(), Progress() as progress:
+    with explained(), Progress() as progress, rarely_collected():
         try:
             evaluation = evaluate(
                 suite,
@@ -111,6 +111,8 @@ def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
             if progress.evaluation is None:
                 raise
             evaluation = progress.evaluation
+    from evalharness.cli.summary import print_summary  # of the reports, which no request needs
+
     outcome = evaluation.outcome
     assert outcome, "a finished evaluation has an outcome"
     print_summary(outcome)

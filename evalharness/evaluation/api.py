@@ -1,4 +1,4 @@
-"""The functions that Python programs call: one suite from its name to its verdict, and runs side by side.
+"""The functions that Python programs call: one suite from its name to its verdict.
 
     evaluation = evalharness.evaluate("support", models=["smollm2"])
     print(evaluation.status, evaluation.means)
@@ -19,7 +19,6 @@ from typing import Any
 
 from evalharness.config import Config, load_config
 from evalharness.evaluation import publishing
-from evalharness.evaluation.comparison import Comparison, compare
 from evalharness.evaluation.confirm import confirm
 from evalharness.evaluation.evaluation import Evaluation, open_evaluation
 from evalharness.evaluation.merge_base import check_baseline
@@ -34,7 +33,7 @@ from evalharness.records import Sample
 from evalharness.root import find_root
 from evalharness.store import commit_at, merge_base
 
-__all__ = ["Comparison", "Evaluation", "aevaluate", "compare", "evaluate"]
+__all__ = ["Evaluation", "aevaluate", "evaluate"]
 
 OnSample = Callable[[Sample], None]
 
@@ -170,7 +169,6 @@ def _run(
 ) -> Evaluation:
     resources = evaluation.resources
     delete_stale_reports(resources, evaluation.name)
-    import_modules(LAST_STEPS)
     running, stopped = ExitStack(), True
     try:
         evaluation.speed.measure(2)
@@ -184,6 +182,7 @@ def _run(
                 on_message(line)
             evaluation.start()
             on_start(evaluation)
+            import_modules(LAST_STEPS)  # while the requests are in flight
             for key in evaluation.selected:
                 evaluation.add(sample := evaluation.wait(key))
                 on_sample(sample)

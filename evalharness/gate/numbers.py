@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from evalharness.amounts import rounded, rounded_level
-from evalharness.gate.evidence import Evidence, GateResult, Rules
-from evalharness.gate.stats.permutation import blocks
 from evalharness.records import Verdict
+
+if TYPE_CHECKING:  # brings numpy
+    from evalharness.gate.evidence import Evidence, GateResult, Rules
 
 _MOST = 700.0
 """The largest logarithm whose ratio is a number."""
@@ -18,6 +20,8 @@ def means_of(evidence: Evidence, rules: Rules) -> tuple[float | None, float | No
     """The mean over cases on both sides: of 0..1 scores, or the geometric mean of what was measured."""
     if not evidence.pairs:
         return None, None
+    from evalharness.gate.stats.permutation import blocks  # brings numpy, which evidence has brought already
+
     sides = ((block[side].mean(axis=1) for block in blocks(evidence.pairs)) for side in (0, 1))
     before, after = (math.fsum(mean for means in side for mean in means) / len(evidence.pairs) for side in sides)
     return unscaled(before, rules), unscaled(after, rules)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from evalharness.amounts import amount, moved, probability, signed, size, span
 from evalharness.gate.defaults import ALPHA_WARN
-from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged, Total
 from evalharness.gate.numbers import in_percent, in_points
+
+if TYPE_CHECKING:  # brings numpy
+    from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged, Total
 
 
 def ratio(log_ratio: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evalharness.errors import EvalHarnessError
+from evalharness.evaluation.confirm import confirm
 from evalharness.evaluation.evaluation import Evaluation
 from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.pytest_plugin._output import print_section, stop, usage_error
@@ -107,8 +108,6 @@ class EvalPlugin:
 
     def _entered_resources(self) -> ExitStack:
         """Open the models and the ledger. Raises pytest.UsageError."""
-        if not self._is_worker:
-            import_modules(LAST_STEPS)
         running = ExitStack()
         try:
             running.enter_context(self.suites.resources)
@@ -128,10 +127,9 @@ class EvalPlugin:
         self._progress.start(suites, steps, providers.values())
         for name in suites:
             self.suites.opened[name].start()
+        import_modules(LAST_STEPS)  # while the requests are in flight
 
     def _confirm(self) -> None:
-        from evalharness.evaluation.confirm import confirm  # imports numpy
-
         for evaluation in self.suites.opened.values():
             with _explained():
                 confirm(evaluation, self._progress.message)
