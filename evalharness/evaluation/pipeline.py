@@ -34,14 +34,13 @@ if TYPE_CHECKING:  # only some suites have conversations
 
 _log = get_logger(__name__)
 _MOST_AT_ONCE = 256
-_LINGER_S = 0.03
+_LINGERS, _LINGER_S = 6, 0.005  # waits for more responses, and the seconds of one
 _PATIENCE_S = 2.0  # that the end of a run waits for a busy metric
 _UNSCORED = SampleError("stopped", "the run was stopped before this response was scored")
 _TOO_LATE = SampleError("deadline", "the run's deadline ended before this response was scored")
 _GRACE_S = 1.0
 """Seconds after the deadline for responses that arrived in time to get their scores."""
-_MOST_CHARS_AT_ONCE = 1_000_000
-"""Of the responses of one batch, so that long ones are scored one by one."""
+_MOST_CHARS_AT_ONCE = 1_000_000  # of the responses of one batch, so that long ones are scored one by one
 
 
 @dataclass(slots=True, eq=False)
@@ -223,8 +222,9 @@ class Pipeline:
     def _batch(self, task: _Task) -> list[_Task]:
         """Return the task and all that are ready by now: metrics that work in batches get them together."""
         batch, chars = [task], task.chars
-        others = len(self._unfinished) - 1 - self._ready.qsize()
-        if others > 0:  # responses arrive in bursts: let the loop read them all before others need the GIL
+        for _ in range(_LINGERS):  # responses arrive in bursts: let the loop read them all before others need the GIL
+            if 1 + self._ready.qsize() >= min(_MOST_AT_ONCE, len(self._unfinished)):
+                break
             time.sleep(_LINGER_S)
         while len(batch) < _MOST_AT_ONCE and chars < _MOST_CHARS_AT_ONCE:
             try:

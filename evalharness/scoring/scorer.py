@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import MetricError
@@ -41,8 +42,9 @@ class Answered:
         case, messages = self.case, self.request.messages
         return SampleView(self.response, case.golden, messages, case.vars, case.tags, questions=case.questions)
 
-    def sample(self) -> Sample:
-        """Return the sample without scores and checks."""
+    def sample(self, **results: Any) -> Sample:
+        """Return the sample, with these fields for its scores and checks; without any, it has none."""
+        given: dict[str, Any] = {"error": self.error, **results}
         return Sample(
             self.request.key,
             self.case.digest,
@@ -50,8 +52,8 @@ class Answered:
             self.request.messages,
             self.case.golden,
             self.response,
-            error=self.error,
             cluster=self.case.cluster,
+            **given,
         )
 
 
@@ -133,9 +135,7 @@ class Scorer:
     def _sample(self, answered: Answered, view: SampleView, scored: Scored) -> Sample:
         broken = self.assertions.broken(answered.case, view)
         error = answered.error or _error(scored.errors, broken.errors)
-        sample = answered.sample()
-        return replace(
-            sample,
+        return answered.sample(
             scores=tuple(scored.scores),
             failed_checks=broken.always,
             failed_stable=broken.stable,
