@@ -33,7 +33,7 @@ def _user_cache() -> Path:
 class Section(BaseModel):
     """A table of the configuration: immutable, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 _MOST_USD = 1e9
@@ -61,7 +61,7 @@ class Price(Section):
 class ModelConfig(BaseModel):
     """A named model: its provider, its price and the options of the provider."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     provider: str
     price: Price | None = None
 
@@ -74,7 +74,7 @@ class ModelConfig(BaseModel):
 class JudgeConfig(BaseModel):
     """A named judge: its kind, and the options of that kind."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     judge: str
     """The kind of judge: the name of an installed one."""
 
@@ -87,7 +87,7 @@ class JudgeConfig(BaseModel):
 class ExecutorConfig(BaseModel):
     """A named executor: its kind, and the options of that kind."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     executor: str
     """The kind of executor: `local`, or the name of an installed one."""
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class CrossEncoderConfig(BaseModel):
     """A named model that says whether one text follows from another: a sentence-transformers folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     path: str
     """A folder, or `package:NAME` for a folder inside an installed package."""
     batch_size: int = Field(default=32, ge=1)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class FunctionConfig(BaseModel):
     """A function of the project that checks or scores responses, and its options."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     call: str
     """`MODULE:FUNCTION`, below the root."""
     path: list[str] = ["."]
@@ -35,7 +35,7 @@ class FunctionConfig(BaseModel):
 class PromptConfig(BaseModel):
     """A named prompt in the project's code."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     python: str
     """`MODULE:NAME` of a constant, or of a function of the variables."""
     path: tuple[str, ...] = (".",)

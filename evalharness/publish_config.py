@@ -13,7 +13,7 @@ When = Literal["failure", "always"]
 class PublishConfig(BaseModel):
     """A named destination: its kind, the runs that it gets, and the options of its kind."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     to: str | None = None
     """The kind of destination: `slack`, `teams`, `email`, ... Default: the name of the table."""
     when: When | None = None

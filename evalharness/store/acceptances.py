@@ -35,7 +35,7 @@ _Count = Annotated[int, Field(ge=0)]
 class Acceptance(BaseModel):
     """One line: a run accepted into baselines, or responses accepted as golden."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, populate_by_name=True)
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     kind: Literal["acceptance"] = "acceptance"

@@ -28,7 +28,7 @@ _Name = Annotated[str, Field(max_length=2_000)]
 class GoldenOrigin(BaseModel):
     """The answers of one model and prompt that an acceptance made golden."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     model: _Name
     prompt: _Name
@@ -41,7 +41,7 @@ class GoldenOrigin(BaseModel):
 class _Line(BaseModel):
     """The fields of an acceptance that count here."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     schema_: Literal[1] = Field(alias="schema")
     suite: str

@@ -119,7 +119,7 @@ ONE_ROLE = "a message must have exactly one role: system, user or assistant"
 class StrictSchema(BaseModel):
     """A mapping without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True, populate_by_name=False)
 
 
 class OneKeySchema(StrictSchema):
