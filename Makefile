@@ -159,6 +159,8 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/startup.py
 	$(VENV)/bin/python benchmarks/metrics.py
 	$(VENV)/bin/python benchmarks/endpoints.py
+	$(VENV)/bin/python benchmarks/pairs.py
+	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python benchmarks/soak.py
 	$(VENV)/bin/python benchmarks/busy_cores.py
 	$(VENV)/bin/python benchmarks/report_page.py

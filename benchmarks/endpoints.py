@@ -37,8 +37,8 @@ gates:
 """
 
 
-def write_project(root: Path, url: str) -> None:
-    """Write a suite of 500 questions."""
+def write_project(root: Path, url: str, number: int = CASES) -> None:
+    """Write a suite with a number of questions."""
     for name in ("suites", "golden"):
         (root / name).mkdir()
     model = {"provider": "openai", "base_url": url, "model": "m"}
@@ -47,7 +47,7 @@ def write_project(root: Path, url: str) -> None:
         f"[tool.evalharness.models.remote]\n{lines}price = {{input = 1, output = 2}}\n"
     )
     (root / "suites/bench.yaml").write_text(SUITE)
-    questions = {f"c{i:03}": f"Can I return item {i}?" for i in range(CASES)}
+    questions = {f"c{i:03}": f"Can I return item {i}?" for i in range(number)}
     cases = [{"id": name, "vars": {"question": question}} for name, question in questions.items()]
     (root / "suites/cases.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
     golden = [{"id": name, "golden": f"You asked: {question}"} for name, question in questions.items()]

@@ -61,6 +61,8 @@ class Run:
     """Processor seconds of the rest of the machine during the run."""
     posts: int
     peak: int
+    mib: float
+    """Peak memory of the largest process of the tool."""
 
     @property
     def noise(self) -> float:
@@ -164,7 +166,7 @@ def run_once(tool: Tool, programs: Path, folder: Path, server: FaultServer) -> R
     assert re.search(tool.proof, text), f"not every case passed: {text[-3000:]}"
     log = server.log[before:]
     cpu = usage.ru_utime + usage.ru_stime
-    return Run(wall, cpu, busy - cpu, len(log), peak(log))
+    return Run(wall, cpu, busy - cpu, len(log), peak(log), usage.ru_maxrss / 1024)
 
 
 def measure(name: str, tool: Tool, programs: Path) -> list[Run]:
