@@ -35,6 +35,10 @@ CONFIG = """\
 [tool.evalharness.models.fake]
 provider = "scripted"
 answers = {"*" = "You may return it within 30 days."}
+
+[tool.evalharness.limits]
+cases = 2000000
+file_mb = 1000
 """
 MILLION = 1_000_000
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
