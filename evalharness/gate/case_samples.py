@@ -9,8 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from evalharness.records import BaselineCase, BaselineSample, IndexedCases, Run, Sample
-from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, marked
+from evalharness.records import BaselineCase, BaselineSample, IdIndex, IndexedCases, Run, Sample
+from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, marked, may_repeat
 
 CaseSamples = Mapping[str, Sequence[Sample]]
 """Case id -> its samples, in the order of the record."""
@@ -68,21 +68,27 @@ def some_cases(samples: CaseSamples, keeps: Callable[[str], bool]) -> CaseSample
 class StoredCases(Mapping[str, Sequence[Sample]]):
     """The places of each case's samples in a record."""
 
-    def __init__(self, samples: IndexedSamples, first: Mapping[str, int], more: Mapping[str, array[int]]) -> None:
-        self._samples, self._first, self._more = samples, first, more
+    def __init__(
+        self, samples: IndexedSamples, cases: Sequence[str], first: array[int], more: Mapping[str, array[int]]
+    ) -> None:
+        """`first`: the place of each case's first sample. `more`: those of the others, of the cases with several."""
+        self._samples, self._index, self._first, self._more = samples, IdIndex(cases), first, more
 
     def __getitem__(self, case: str) -> Sequence[Sample]:
         return [self._samples[place] for place in self._places(case)]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._first)
+        return iter(self._index)
 
     def __len__(self) -> int:
-        return len(self._first)
+        return len(self._index)
+
+    def __contains__(self, case: object) -> bool:
+        return case in self._index
 
     def about(self, case: str) -> CaseFacts:
         """What the first sample of a case has of its case."""
-        return self._samples.facts(self._first[case])
+        return self._samples.facts(self._place(case))
 
     def has_digest(self, case: str, digest: int) -> bool:
         """Whether each sample of a case has the digest with this hash."""
@@ -101,11 +107,18 @@ class StoredCases(Mapping[str, Sequence[Sample]]):
 
     def of(self, keeps: Callable[[str], bool]) -> StoredCases:
         """The cases that the function keeps."""
-        first = {case: place for case, place in self._first.items() if keeps(case)}
-        return StoredCases(self._samples, first, {case: found for case, found in self._more.items() if case in first})
+        kept = [case for case in self if keeps(case)]
+        more = {case: self._more[case] for case in kept if case in self._more}
+        return StoredCases(self._samples, kept, array("I", map(self._place, kept)), more)
 
     def _places(self, case: str) -> list[int]:
-        return [self._first[case], *self._more.get(case, ())]
+        return [self._place(case), *self._more.get(case, ())]
+
+    def _place(self, case: str) -> int:
+        row = self._index.place(case)
+        if row is None:
+            raise KeyError(case)
+        return self._first[row]
 
 
 class Converted(Mapping[str, Sequence[BaselineSample]]):
@@ -126,10 +139,16 @@ class Converted(Mapping[str, Sequence[BaselineSample]]):
 
 
 def _stored_cases(samples: IndexedSamples, model: str, prompt: str) -> StoredCases:
-    first: dict[str, int] = {}
-    more: dict[str, array[int]] = {}
+    places, cases = array("I"), list[str]()
     for place in samples.places(Mark.ANY, Mark.RERUN):
         key = samples.key(place)
-        if (key.model, key.prompt) == (model, prompt) and first.setdefault(key.case, place) != place:
-            more.setdefault(key.case, array("I")).append(place)
-    return StoredCases(samples, first, more)
+        if (key.model, key.prompt) == (model, prompt):
+            places.append(place)
+            cases.append(key.case)
+    if not may_repeat(samples):
+        return StoredCases(samples, cases, places, {})
+    by_case: dict[str, array[int]] = {}
+    for case, place in zip(cases, places, strict=True):
+        by_case.setdefault(case, array("I")).append(place)
+    more = {case: mine[1:] for case, mine in by_case.items() if len(mine) > 1}
+    return StoredCases(samples, list(by_case), array("I", (mine[0] for mine in by_case.values())), more)

@@ -62,6 +62,11 @@ class _Chosen(IndexedSamples):
         """The metrics of all samples that these are chosen from."""
         return metrics_of(self._samples)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a case has several samples with one model and prompt, of all that these are chosen from."""
+        return self._samples.repeats
+
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""
         return self._samples.key(self._places[index])

@@ -113,6 +113,11 @@ class IndexedSamples(Sequence[Sample]):
     def levels(self) -> Sequence[float]:
         """The mean of each sample's finite scores; 0 without one."""
 
+    @property
+    @abstractmethod
+    def repeats(self) -> bool:
+        """Whether a case has several samples with one model and prompt."""
+
     @abstractmethod
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""
@@ -165,10 +170,8 @@ def has_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NON
 
 
 def may_repeat(samples: Sequence[Sample]) -> bool:
-    """Whether a case may have several samples with one model and prompt. False costs no memory to find out."""
-    if not isinstance(samples, IndexedSamples) or has_marked(samples, Mark.ANY, Mark.PLANNED):
-        return True
-    return any(key.repeat for key in marked_keys(samples))
+    """Whether a case may have several samples with one model and prompt."""
+    return samples.repeats if isinstance(samples, IndexedSamples) else True
 
 
 def level_of(sample: Sample) -> float:

@@ -11,6 +11,8 @@ import weakref
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import Generic, TypeVar, overload
 
 from evalharness.records import Purpose, Sample, SampleKey
@@ -184,6 +186,12 @@ class StoredSamples(IndexedSamples):
     def metrics(self) -> Collection[str]:
         """The metrics of the scores, in the order of their first use."""
         return self._index.metrics
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether a case has several samples with one model and prompt."""
+        ordered = sorted(hash(self._index.key(place)[:3]) for place in range(self._size))
+        return any(one == other for one, other in pairwise(ordered))
 
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""

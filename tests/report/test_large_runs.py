@@ -79,12 +79,17 @@ def texts(of: Outcome) -> dict[str, str]:
     return pieces | {"terminal": "\n".join(line for line, _ in summary_lines(of))}
 
 
-@pytest.mark.parametrize("samples", [varied(), [a_sample(number) for number in range(9)]], ids=["varied", "good"])
+@pytest.mark.parametrize(
+    "samples",
+    [varied(), [a_sample(number) for number in range(9)], [a_sample(number % 4) for number in range(5)]],
+    ids=["varied", "good", "a sample twice"],
+)
 @pytest.mark.parametrize("is_compared", [True, False])
 def test_equal_verdicts_and_reports(tmp_path: Path, samples: list[Sample], is_compared: bool) -> None:
     """Reading the samples from the record changes no verdict and no byte of a report."""
     run = a_run(samples, params={"max_tokens": 50})
-    known = accepted(tmp_path, [one for one in samples if one.purpose == "planned"]) if is_compared else None
+    once = {one.key: one for one in samples if one.purpose == "planned"}
+    known = accepted(tmp_path, list(once.values())) if is_compared else None
     stored, kept = outcomes(tmp_path, run, known)
     assert stored.verdicts == kept.verdicts
     assert texts(stored) == texts(kept)
