@@ -19,6 +19,7 @@ from evalharness.store.upgrade import with_context_records
 NOT_RECORDED = "no recorded response, and --llm-record=none forbids model calls"
 """The error of a request that is not sent."""
 _RESPONSE = TypeAdapter(Response)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
 _ADDED = ("contexts", "tool_calls", "turns", "data", "citations", "empty")
 """Fields with records, JSON values or names. All other lists contain numbers."""
@@ -52,7 +53,7 @@ class Recorded:
 
 def canonical(value: Any) -> str:
     """Canonical JSON: equal values have equal texts. Sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def request_key(request: str) -> str:
