@@ -28,7 +28,10 @@ def checked_shard(context: click.Context, param: click.Parameter, value: str | N
 
 
 @click.command(
-    epilog="Example: evalharness run support --model smollm2 --repeat 3",
+    epilog="""\b
+Examples:
+  evalharness run support --model smollm2 --repeat 3
+  evalharness run support --shard 2/4""",
     short_help="Run a suite, compare it with its baseline.",
 )
 @click.argument("suite", shell_complete=complete_suite)
@@ -90,6 +93,8 @@ def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
     """Run SUITE and compare it with its baseline, without pytest.
 
     Ctrl-C closes the record. The next run of the same command replays the recorded responses and continues.
+
+    A shard has no verdict: it ends with 0 if each of its cases has an answer that keeps the hard assertions.
 
     Exit status: 0 nothing got worse, 1 a regression or no decision, 2 usage, 6 relaxed criteria or, in CI, nothing
     compared, 130 Ctrl-C.

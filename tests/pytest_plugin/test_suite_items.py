@@ -8,14 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conftest import Project
 from evalharness.pytest_plugin.suite_items import MOST_LISTED, SuitePart
 from evalharness.store import canonical_run, read_run
 
 OPTION = "--llm-items=suite"
 
 
-def result_of(project: Project, *options: str) -> tuple[int, bytes, dict[str, Any]]:
+def result_of(project: Any, *options: str) -> tuple[int, bytes, dict[str, Any]]:
     """Status, canonical record and verdict of a run."""
     status = int(project.run("--llm-settle=1", *options).ret)
     verdict = json.loads(project.read("reports/demo/verdict.json"))
@@ -26,14 +25,14 @@ def result_of(project: Project, *options: str) -> tuple[int, bytes, dict[str, An
 
 @pytest.mark.parametrize("options", [[], ["-n2"], ["--llm-shard=2/3"]], ids=["alone", "xdist", "shard"])
 @pytest.mark.parametrize("bad", [False, True], ids=["unchanged", "worse"])
-def test_same_as_cases(accepted: Project, options: list[str], bad: bool) -> None:
+def test_same_as_cases(accepted: Any, options: list[str], bad: bool) -> None:
     """Record, verdict and status are those of a run with an item for each case; under xdist, in several parts."""
     if bad:
         accepted.answer_badly()
     assert result_of(accepted, OPTION, *options) == result_of(accepted, *options)
 
 
-def test_xdist_sends_parts(accepted: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_xdist_sends_parts(accepted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker sends the samples of a suite some at a time, and none is lost or doubled."""
     assert len(accepted.ids) < SuitePart.AT_ONCE
     accepted.write(
@@ -43,7 +42,7 @@ def test_xdist_sends_parts(accepted: Project, monkeypatch: pytest.MonkeyPatch) -
     assert sorted(one["key"][0] for one in accepted.samples()) == sorted(accepted.ids)
 
 
-def test_items(accepted: Project) -> None:
+def test_items(accepted: Any) -> None:
     """Pytest counts one item and the gates, and shows the suite by its name."""
     result = accepted.run(OPTION, "-v")
     result.assert_outcomes(passed=3, skipped=1)  # a gate on seconds only informs
@@ -52,7 +51,7 @@ def test_items(accepted: Project) -> None:
     assert accepted.run(OPTION, "-k", "case-1").ret == 5
 
 
-def test_failures_are_listed(accepted: Project) -> None:
+def test_failures_are_listed(accepted: Any) -> None:
     """A failed suite lists its first failed answers with their reasons, and counts the rest."""
     accepted.answer(dict.fromkeys(accepted.ids, "FORBIDDEN"))
     result = accepted.run(OPTION, "--junitxml=junit.xml")
@@ -69,7 +68,7 @@ def test_failures_are_listed(accepted: Project) -> None:
 
 
 @pytest.mark.parametrize(("option", "most"), [("-x", 1), ("--maxfail=3", 3)])
-def test_stops(accepted: Project, option: str, most: int) -> None:
+def test_stops(accepted: Any, option: str, most: int) -> None:
     """`-x` and `--maxfail` stop within the suite, after so many failed answers; the run is a stopped one."""
     accepted.answer(dict.fromkeys(accepted.ids, "FORBIDDEN"))
     result = accepted.run(OPTION, option)
@@ -79,7 +78,7 @@ def test_stops(accepted: Project, option: str, most: int) -> None:
     assert len(accepted.samples()) == most
 
 
-def test_errors(accepted: Project) -> None:
+def test_errors(accepted: Any) -> None:
     """Answers that are missing fail the item, and the section of the suite names their cause once."""
     accepted.answer(dict.fromkeys(accepted.ids[5:], "Yes."))
     result = accepted.run(OPTION)
@@ -88,7 +87,7 @@ def test_errors(accepted: Project) -> None:
     assert json.loads(accepted.read("reports/demo/verdict.json"))["status"] == "error"
 
 
-def test_an_invalid_suite(project: Project) -> None:
+def test_an_invalid_suite(project: Any) -> None:
     """An invalid suite is an error of its file, as with an item for each case."""
     project.write("suites/demo.yaml", "schema: 1\n")
     assert project.run(OPTION).ret == project.run().ret == 2
