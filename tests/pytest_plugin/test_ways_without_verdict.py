@@ -258,6 +258,7 @@ WAYS: dict[str, Way] = {
     "`addopts = --setup-plan`": addopts("--setup-plan"),
     "`addopts = -p no:evalharness.plugin`": addopts("-p no:evalharness.plugin"),
     "`addopts = --llm-report=elsewhere`": addopts("--llm-report=elsewhere"),
+    "`addopts = --llm-shard=2/4`": addopts("--llm-shard=2/4"),
     "`addopts = --llm-baseline=none`": addopts("--llm-baseline=none"),
     "`addopts = --llm-base=HEAD`, with an assertion removed": at_head,
     "`-k` that selects a part": options("-k", "case-1"),
