@@ -192,12 +192,10 @@ def main() -> None:
         reply: dict[str, Any] = {
             "nodes": {str(node): node.memory_bytes for node in cluster.usable(asyncio.run(cluster.nodes()))}
         }
+    except (PermissionError, ConnectionError) as error:
+        reply = {"failed": str(error)}
     except (Exception, SystemExit) as error:
-        reply = {
-            "failed": str(error)
-            if isinstance(error, PermissionError | ConnectionError)
-            else f"{type(error).__name__}: {error}"
-        }
+        reply = {"failed": f"{type(error).__name__}: {error}"}
     out.write(json.dumps(reply).encode() + b"\n")
     out.flush()
     if "failed" not in reply:
