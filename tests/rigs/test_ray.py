@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from evalharness import testing
 from evalharness.records import Run
 from evalharness.store.outbox import left_behind
 from evalharness.store.runs import canonical_run
-from evalharness.testing.fault_server import FaultServer, Received, Reply, Wait, answer_text, healthy
+from evalharness.testing.fault_server import FaultServer, Received, Reply, Wait, answer_text, answering, healthy
 
 CONCURRENCY = 8
 KEY = "sk-rig-0123456789"
@@ -151,6 +154,37 @@ def test_killed_run(rig: Rig) -> None:
 
 
 @pytest.mark.deep
+def test_answers_of_a_lost_node(rig: Rig, tmp_path: Path) -> None:
+    """Answers that a node had before it was lost are found in a folder that the nodes share, and not requested again.
+
+    Ray leaves long answers on their node until they are fetched, which a stopped gateway does not do.
+    """
+    rig.write(CONCURRENCY)
+    table = f'[tool.evalharness.executors.ray]\nexecutor = "ray"\nstore = "{tmp_path}/shared"\n'
+    rig.project.write("pyproject.toml", rig.project.read("pyproject.toml") + table)
+    rig.start_second()
+    rig.cluster.wait(SECOND)
+    long = "A long answer. " * 20_000
+    rig.server.script = lambda seen: [Wait(0.5), *answering(long)(seen)]
+    known = len(rig.server.log)
+    with rig.project.child(rig.folder / "shared", *ARGUMENTS, "--llm-executor=ray") as child:
+        wait_until(lambda: len(rig.server.log) == known + CONCURRENCY)
+        gateway = gateway_of(child.pid)
+        os.kill(gateway, signal.SIGSTOP)
+        wait_until(
+            lambda: sum(file.read_bytes().count(b"\n") for file in (tmp_path / "shared").glob("*")) == CONCURRENCY
+        )
+        rig.cluster.kill(SECOND)
+        os.kill(gateway, signal.SIGCONT)
+        assert child.wait(180) == 0, rig.output("shared")
+    rig.server.script = slowly
+    run = rig.project.record()
+    assert len(rig.server.log) == known + CONCURRENCY, "no request was sent again"
+    assert [sample.response and sample.response.text for sample in run.samples] == [long] * CONCURRENCY
+    assert [one.endswith(": lost") for one in run.lost_nodes] == [True]
+
+
+@pytest.mark.deep
 def test_no_cluster_left(tmp_path: Path) -> None:
     """When the cluster is gone, the remaining cases are errors and the run is an error that says so."""
     quick = {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
@@ -239,7 +273,17 @@ def wait_until(is_so: Callable[[], bool], within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.05)
+
+
+def gateway_of(pid: int) -> int:
+    """Return the process that connects a run to its cluster."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words, parent = (entry / "cmdline").read_bytes(), (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            if b"on_ray.gateway" in words and int(parent) == pid:
+                return int(entry.name)
+    raise LookupError("no gateway")
 
 
 def check_exactly_once(log: list[Received], ledger: LedgerState, questions: dict[str, str]) -> int:
