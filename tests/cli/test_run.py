@@ -110,3 +110,14 @@ def test_ctrl_c(root: Path) -> None:
     assert "ERROR  stopped after 0 of 3 answers: no gate was decided" in terminal.screen
     run = read_run(root / "reports/demo/run.jsonl")
     assert (run.stopped, len(run.samples)) == (True, 0)
+
+
+def test_executor(root: Path) -> None:
+    """`--executor` chooses where the requests run; an unknown name is an error with the nearest one."""
+    runner = click.testing.CliRunner()
+    found = runner.invoke(main, ["--root", str(root), "run", "demo", "--executor=local"])
+    assert found.exit_code == 1, found.output
+    assert "1 case" in found.output
+    refused = runner.invoke(main, ["--root", str(root), "run", "demo", "--executor=loca"])
+    assert refused.exit_code == 1, refused.output
+    assert "unknown executor 'loca'; did you mean 'local'?" in refused.output
