@@ -22,13 +22,12 @@ from evalharness.load.quantities import per_second, seconds, share
 from evalharness.load.service_level import service_level, terms_of
 from evalharness.records.load_result import LoadResult, Probe
 from evalharness.report.encode import json_text
-from evalharness.report.load_page import FILE as PAGE
 from evalharness.report.load_page import load_html
 from evalharness.store import write_below
-from evalharness.store.load_records import LOAD_RECORD, read_load
+from evalharness.store.load_records import LOAD_FILES, LOAD_RECORD, read_load
 
 _INTERRUPTED = 130
-VERDICT = "verdict.json"
+VERDICT, PAGE = LOAD_FILES
 
 
 class Quantity(click.ParamType[Any]):

@@ -38,7 +38,7 @@ from evalharness.providers import refusal_of
 from evalharness.records.load import LoadEnd, LoadHeader, LoadRequest, ServiceLevel, Version
 from evalharness.records.load_result import LoadResult
 from evalharness.store import environment, machine_class
-from evalharness.store.load_records import LOAD_RECORD, LoadWriter
+from evalharness.store.load_records import LOAD_RECORD, LoadWriter, delete_stale_load
 from evalharness.store.locks import RunLock
 
 _PAUSE_S = 0.05
@@ -74,6 +74,7 @@ class LoadTest:
         with ExitStack() as opening:
             self._lock = RunLock(self.folder, self.config.root)
             opening.callback(self._lock.release)
+            delete_stale_load(self.folder, self.config.root)
             self._runner = opening.enter_context(asyncio.Runner())
             self._executors = {name: self._executor(name, version) for name, version in self.versions.items()}
             opening.callback(self._close)

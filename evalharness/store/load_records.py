@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ from evalharness.store.runs import PART, parse_line
 
 LOAD_RECORD = "load.jsonl"
 LOAD_SCHEMA = 1
+LOAD_FILES = ("verdict.json", "load.html")
+"""The files beside the record."""
+_RECORDS = r"load(-\d+)?\.jsonl(\.part)?"
 _KIND = "load"
 _T = TypeVar("_T")
 _HEADER, _REQUEST, _END = TypeAdapter(LoadHeader), TypeAdapter(LoadRequest), TypeAdapter(LoadEnd)
@@ -77,6 +81,14 @@ class LoadWriter:
         waiting, self._waiting = b"".join(self._waiting), []
         with writing(self._path):
             write_all(self._handle, waiting)
+
+
+def delete_stale_load(folder: Path, root: Path) -> None:
+    """Delete the files of an older load, so that none is taken for one of this load. Raises StoreError."""
+    with writing(folder), folder_of(folder / LOAD_RECORD, root) as handle:
+        for name in os.listdir(handle):  # noqa: PTH208 - of a descriptor
+            if name in LOAD_FILES or re.fullmatch(_RECORDS, name):
+                os.unlink(name, dir_fd=handle)
 
 
 def _without_defaults(line: dict[str, Any]) -> dict[str, Any]:

@@ -315,10 +315,13 @@ def test_ctrl_c_ends_a_search(project: Project) -> None:
 
 
 def test_one_load_at_a_time(project: Project) -> None:
-    """Another process writes to the same folder."""
+    """Another process writes to the same folder; while it does, no older verdict is there."""
+    for name in ("verdict.json", "load.html", "load.jsonl", "load-07.jsonl.part"):
+        project.write(f"reports/load/demo/{name}", "{}")
     with Terminal(project.root, "load", "demo", "--rate=20/s", "--duration=10min", "--slo", EASY) as terminal:
         terminal.wait("good")
         result = project.command("load", "demo", *QUICK, "--slo", EASY)
+        assert not (project.root / "reports/load/demo/verdict.json").exists(), "an older verdict is not this one's"
         terminal.press("\x03", then="interrupted")
     assert result.exit_code == 1
     assert "another run writes to this folder" in result.stderr
