@@ -19,7 +19,7 @@ from evalharness.load.capacity import MOST_PROBES, find_capacity
 from evalharness.load.load_test import LoadTest, describe_load, result_json
 from evalharness.load.options import LoadOptions
 from evalharness.load.quantities import per_second, seconds, share
-from evalharness.load.service_level import service_level, terms_of
+from evalharness.load.service_level import bounds_of, service_level, terms_of
 from evalharness.records.load_result import LoadResult, Probe
 from evalharness.report.encode import json_text
 from evalharness.report.load_page import load_html
@@ -158,10 +158,11 @@ def _options(given: dict[str, Any], *, find_capacity: bool) -> LoadOptions:
     if find_capacity and (given["against"] or given["first"] >= given["last"]):
         raise click.UsageError("--find-capacity: expected --from below --to, and no --against")
     rate = given["rate"] or given["first"]
-    try:
-        service_level(given["slo"], rate)
-    except ValueError as error:
-        raise click.UsageError(f"--slo: {error}") from None
+    if not given["trace"]:
+        try:
+            service_level(given["slo"], rate)
+        except ValueError as error:
+            raise click.UsageError(f"--slo: {error}") from None
     pattern = Pattern(given["arrivals"], rate, given["duration"], given["max_requests"], given["seed"])
     return LoadOptions(
         suite=given["suite"],
@@ -184,8 +185,7 @@ def _options(given: dict[str, Any], *, find_capacity: bool) -> LoadOptions:
 
 def _sent(test: LoadTest, rate_per_s: float, *, quiet: bool, record: str = LOAD_RECORD) -> LoadResult:
     total = len(test.versions) * sum(map(len, test.arrivals(rate_per_s)))
-    bounds = service_level(test.options.slo, rate_per_s).bounds if not test.trace else ()
-    with LoadProgress(test.options.suite, total, bounds, hidden=quiet) as progress:
+    with LoadProgress(test.options.suite, total, bounds_of(test.options.slo), hidden=quiet) as progress:
         return test.run(rate_per_s, record=record, on_request=progress.add)
 
 

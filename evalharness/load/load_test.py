@@ -197,7 +197,7 @@ class LoadTest:
         candidate, options = self.versions["candidate"], self.options
         started = datetime.now(UTC)
         rate = mean_rate(self.trace) if self.trace else rate_per_s
-        level = service_level(options.slo, rate)
+        level = self._level(rate)
         return LoadHeader(
             id=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
             suite=candidate.plan.suite.name,
@@ -208,7 +208,7 @@ class LoadTest:
             rate_per_s=rate,
             duration_s=self.trace[-1].at_s if self.trace else options.pattern.duration_s,
             scheduled=sum(map(len, arrivals)),
-            warmup_s=self._warmup_s(level),
+            warmup_s=self._warmup_s(arrivals),
             most_in_flight=options.most_in_flight,
             timeout_s=self.timeout_s,
             service_level=level,
@@ -224,11 +224,16 @@ class LoadTest:
             price=self.pricing.source if self.pricing else "",
         )
 
-    def _warmup_s(self, level: ServiceLevel) -> float:
-        """Seconds of warm-up; of a trace, a tenth of it unless it is given."""
-        if self.trace and self.options.warmup_s is None:
-            return self.trace[-1].at_s / 10
-        return self.options.warmup
+    def _level(self, rate_per_s: float) -> ServiceLevel:
+        try:
+            return service_level(self.options.slo, rate_per_s)
+        except ValueError as error:
+            raise ConfigError(f"--slo: {error}") from None
+
+    def _warmup_s(self, arrivals: Sequence[Sequence[Arrival]]) -> float:
+        """Seconds of warm-up: a tenth of the longest block unless it is given."""
+        given = self.options.warmup_s
+        return max((block[-1].at_s for block in arrivals if block), default=0.0) / 10 if given is None else given
 
     def _check_budget(self) -> None:
         if self.options.budget_usd is not None and self.pricing is None:

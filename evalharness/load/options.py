@@ -51,11 +51,6 @@ class LoadOptions:
         """Seconds of each block."""
         return self.pattern.duration_s / self.blocks
 
-    @property
-    def warmup(self) -> float:
-        """Seconds at the start of each block that count for nothing."""
-        return self.block_s / 10 if self.warmup_s is None else self.warmup_s
-
     def check(self) -> None:
         """Raise ConfigError for options that can show nothing, and for too many requests."""
         check_size(self.pattern)
@@ -66,8 +61,9 @@ class LoadOptions:
             )
         if self.against and self.trace is not None:
             raise ConfigError("--against: the versions take turns in blocks, which a trace does not have: use --rate")
-        if self.warmup >= self.block_s:
-            raise ConfigError(f"--warmup: expected less than the {self.block_s:g} s of a block, got {self.warmup:g} s")
+        given = self.warmup_s
+        if given is not None and self.trace is None and given >= self.block_s:
+            raise ConfigError(f"--warmup: expected less than the {self.block_s:g} s of a block, got {given:g} s")
 
 
 def late_s(level: ServiceLevel) -> float:

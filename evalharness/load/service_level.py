@@ -49,10 +49,15 @@ def terms_of(text: str) -> list[Term]:
     return terms
 
 
+def bounds_of(text: str) -> tuple[LoadBound, ...]:
+    """The bounds that a good request meets. Raises ValueError, see `terms_of`."""
+    return tuple(term.bound for term in terms_of(text) if term.bound and not term.is_objective)
+
+
 def service_level(text: str, rate_per_s: float) -> ServiceLevel:
     """The service level at this rate of arrivals. Raises ValueError, see `terms_of`; a goodput above the rate."""
     terms = terms_of(text)
-    bounds = tuple(term.bound for term in terms if term.bound and not term.is_objective)
+    bounds = bounds_of(text)
     return ServiceLevel(text.strip(), bounds, tuple(_objectives(terms, bounds, rate_per_s)))
 
 

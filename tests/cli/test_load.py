@@ -167,6 +167,23 @@ def test_a_replay(project: Project) -> None:
     assert [requests[0].case, requests[3].case] == ["case-1", "case-1"]
 
 
+def test_goodput_of_a_replay(project: Project) -> None:
+    """The rate of a trace is known from its file alone: three starts in 0.2 s are 10/s."""
+    project.write("trace", "0\n0.1\n0.2\n")
+    words = ("--trace", project.root / "trace", "--warmup=1ms")
+    result = project.command("load", "demo", *words, "--slo", "e2el<60s, goodput>=20/s")
+    assert result.exit_code == 1
+    assert "--slo: goodput>=20/s: expected less than the rate of arrivals, 10/s" in result.stderr
+    project.command("load", "demo", *words, "--slo", "e2el<60s, goodput>=1/s")
+    assert verdict(project)["versions"][0]["objectives"][0]["objective"]["target"] == pytest.approx(0.1)
+
+
+def test_few_requests_count_after_their_own_warm_up(project: Project) -> None:
+    """A tenth of the starts, not of a duration that --max-requests cuts."""
+    project.command("load", "demo", "--rate=50/s", "--arrivals=constant", "--max-requests=20", "--slo", EASY)
+    assert verdict(project)["versions"][0]["counted"] == 18
+
+
 def test_the_baseline_takes_turns(project: Project) -> None:
     """Twelve blocks each, at the same relative times and with the same cases; the baseline has its own prompt."""
     repository = Repository(project.root)
