@@ -16,7 +16,8 @@ from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
 from evalharness.gate.evidence import Rules
 from evalharness.gate.reruns import FAILS, RERUNS
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
-from evalharness.gate.stats.permutation import Pair, p_worse
+from evalharness.gate.stats.pairs import Pair
+from evalharness.gate.stats.permutation import p_worse
 
 
 def must_pass_fails(rng: Rng, chances: Sequence[float]) -> bool:

@@ -14,7 +14,8 @@ from evalharness.gate.evidence import Evidence, Rules, Runs, Word
 from evalharness.gate.families import each_look
 from evalharness.gate.rehearsal import Rehearsal, World, rehearse
 from evalharness.gate.scores import collect_evidence, decide
-from evalharness.gate.stats.permutation import Pair, p_worse
+from evalharness.gate.stats.pairs import Pair
+from evalharness.gate.stats.permutation import p_worse
 
 NOISY, STABLE, NEARLY_FIXED, LOOSE, ALWAYS = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3), (0.999, 0.9)
 """Populations of cases: mean pass rate, correlation of two runs of a case."""

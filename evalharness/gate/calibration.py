@@ -10,7 +10,7 @@ import numpy as np
 from evalharness.gate.defaults import ALPHA, QUALITY_MARGIN
 from evalharness.gate.evidence import Rules
 from evalharness.gate.rehearsal import Rehearsal, rehearse, resampled
-from evalharness.gate.stats.permutation import Floats
+from evalharness.gate.stats.pairs import Floats
 from evalharness.gate.stats.power import minimum_detectable_drop
 from evalharness.gate.stats.ragged import Ragged
 from evalharness.gate.stats.sessions import overdispersion

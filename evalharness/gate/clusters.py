@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evalharness.gate.stats.permutation import Floats, Pair
+from evalharness.gate.stats.pairs import Floats, Pair
 
 
 def clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[Pair]:

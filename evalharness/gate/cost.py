@@ -20,7 +20,8 @@ from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Total
 from evalharness.gate.scores import collect_evidence, conclude
 from evalharness.gate.stats.bounds import spread_of
 from evalharness.gate.stats.outliers import EXPENSIVE, outlier_rates
-from evalharness.gate.stats.permutation import Pair, Pairs, blocks, holm
+from evalharness.gate.stats.pairs import Pair, Pairs, blocks
+from evalharness.gate.stats.permutation import holm
 
 SPAN = math.log(2)
 """Log change of the pseudo-cases in the bound: one response with twice the tokens, one with half."""

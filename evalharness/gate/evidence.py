@@ -12,7 +12,7 @@ import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, POPULATION, QUALITY_MARGIN
 from evalharness.gate.stats.bounds import Spread, Target, runs_needed
-from evalharness.gate.stats.permutation import TOLERANCE, Pair, blocks, change
+from evalharness.gate.stats.pairs import TOLERANCE, Pair, blocks, change
 from evalharness.records import Slice, Status
 from evalharness.records.answer_label import JudgeFacts
 

@@ -25,7 +25,8 @@ from evalharness.gate.defaults import ALPHA, ALPHA_PASS, LEAST_LOSS, RATIO_MARGI
 from evalharness.gate.evidence import GateResult, Word
 from evalharness.gate.numbers import in_percent
 from evalharness.gate.stats.bounds import Spread, spread_of
-from evalharness.gate.stats.permutation import PERMUTATIONS, TOLERANCE, Floats
+from evalharness.gate.stats.pairs import TOLERANCE, Floats
+from evalharness.gate.stats.permutation import PERMUTATIONS
 from evalharness.gate.wording import p_text, ratio
 
 Timed = Mapping[str, Sequence[tuple[bool, float]]]

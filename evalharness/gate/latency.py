@@ -27,7 +27,8 @@ from evalharness.gate.evidence import GateResult, Runs, Word
 from evalharness.gate.numbers import in_percent
 from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below, t_quantile
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
-from evalharness.gate.stats.permutation import Floats, Pair, holm
+from evalharness.gate.stats.pairs import Floats, Pair
+from evalharness.gate.stats.permutation import holm
 from evalharness.gate.wording import p_text, ratio
 
 Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]

@@ -20,7 +20,7 @@ def means_of(evidence: Evidence, rules: Rules) -> tuple[float | None, float | No
     """The mean over cases on both sides: of 0..1 scores, or the geometric mean of what was measured."""
     if not evidence.pairs:
         return None, None
-    from evalharness.gate.stats.permutation import blocks  # brings numpy, which evidence has brought already
+    from evalharness.gate.stats.pairs import blocks  # brings numpy, which evidence has brought already
 
     sides = ((block[side].mean(axis=1) for block in blocks(evidence.pairs)) for side in (0, 1))
     before, after = (math.fsum(mean for means in side for mean in means) / len(evidence.pairs) for side in sides)

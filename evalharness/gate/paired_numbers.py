@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evalharness.gate.case_numbers import CaseNumbers
 from evalharness.gate.evidence import Runs
-from evalharness.gate.stats.permutation import Block, Floats, Pair, Pairs
+from evalharness.gate.stats.pairs import Block, Floats, Pair, Pairs
 
 Counts = npt.NDArray[np.int64]
 

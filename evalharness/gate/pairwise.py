@@ -15,7 +15,8 @@ from evalharness.gate.clusters import clustered
 from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.bounds import spread_of
 from evalharness.gate.stats.distributions import normal_below
-from evalharness.gate.stats.permutation import TOLERANCE, Pair, change, holm, p_worse
+from evalharness.gate.stats.pairs import TOLERANCE, Pair, change
+from evalharness.gate.stats.permutation import holm, p_worse
 
 LEVEL = 0.05
 """Two-sided error rate of the intervals."""

@@ -19,7 +19,7 @@ from evalharness.gate.evidence import Evidence, FreshEvidence, Rules, Runs, Stag
 from evalharness.gate.own_words import apart
 from evalharness.gate.scores import collect_evidence, decide
 from evalharness.gate.staged import last_look
-from evalharness.gate.stats.permutation import Floats
+from evalharness.gate.stats.pairs import Floats
 
 Draw = Callable[[int], Floats]
 """Draws k samples of each case: cases x k."""

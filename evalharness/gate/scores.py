@@ -32,15 +32,8 @@ from evalharness.gate.numbers import means_of
 from evalharness.gate.own_words import is_only_there
 from evalharness.gate.paired_numbers import by_case, in_order, paired
 from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
-from evalharness.gate.stats.permutation import (
-    Block,
-    Pairs,
-    blocks,
-    is_pass_fail,
-    p_over_cases,
-    p_worse,
-    smallest_p,
-)
+from evalharness.gate.stats.pairs import Block, Pairs, blocks
+from evalharness.gate.stats.permutation import is_pass_fail, p_over_cases, p_worse, smallest_p
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
 from evalharness.gate.stats.ragged import Ragged
 from evalharness.gate.stats.sessions import corrected, overdispersion

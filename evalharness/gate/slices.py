@@ -14,7 +14,8 @@ from evalharness.gate.case_numbers import CaseNumbers
 from evalharness.gate.clusters import clustered
 from evalharness.gate.evidence import Runs
 from evalharness.gate.paired_numbers import by_case, in_order, paired
-from evalharness.gate.stats.permutation import Pairs, p_worse
+from evalharness.gate.stats.pairs import Pairs
+from evalharness.gate.stats.permutation import p_worse
 from evalharness.records import Slice
 
 FEWEST_CASES = 8

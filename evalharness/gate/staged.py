@@ -26,7 +26,8 @@ from evalharness.gate.numbers import unscaled
 from evalharness.gate.paired_numbers import sorted_pairs
 from evalharness.gate.scores import conclude, decide
 from evalharness.gate.stats.bounds import Spread
-from evalharness.gate.stats.permutation import TOLERANCE, p_worse
+from evalharness.gate.stats.pairs import TOLERANCE
+from evalharness.gate.stats.permutation import p_worse
 from evalharness.gate.wording import count, staged_reason
 from evalharness.records import BaselineSample
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalharness.gate.stats.permutation import Floats
+from evalharness.gate.stats.pairs import Floats
 
 _NEWTON_STEPS, _FRACTION_STEPS = 100, 300
 """Upper limits. Ten and thirty are typical."""

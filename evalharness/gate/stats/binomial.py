@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from evalharness.gate.stats.beta import beta_quantiles
-from evalharness.gate.stats.permutation import Floats
+from evalharness.gate.stats.pairs import Floats
 
 
 def share_bounds(hits: int, trials: int, *, alpha: float) -> tuple[float, float]:

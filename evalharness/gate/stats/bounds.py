@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from evalharness.gate.stats.distributions import binomial_below, normal_quantile, t_quantile
-from evalharness.gate.stats.permutation import Floats, Pair, blocks, change
+from evalharness.gate.stats.pairs import Floats, Pair, blocks, change
 
 _ROUNDING = 1e-9
 Target = Literal["suite", "population"]

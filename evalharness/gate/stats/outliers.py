@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalharness.gate.stats.permutation import Block, Floats, Pair, Pairs, blocks, p_worse
+from evalharness.gate.stats.pairs import Block, Floats, Pair, Pairs, blocks
+from evalharness.gate.stats.permutation import p_worse
 
 SLOW = 1.8
 """A call is slow above this multiple of the usual seconds of its case."""

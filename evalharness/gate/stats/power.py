@@ -18,7 +18,8 @@ from evalharness.gate.defaults import POWER
 from evalharness.gate.stats.beta import beta_quantiles
 from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.stats.distributions import normal_quantile
-from evalharness.gate.stats.permutation import Floats, candidate_passes
+from evalharness.gate.stats.pairs import Floats
+from evalharness.gate.stats.permutation import candidate_passes
 from evalharness.gate.stats.ragged import Ragged
 
 _SUITES = 600

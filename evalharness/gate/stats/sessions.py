@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalharness.gate.stats.distributions import normal_quantile, t_below
-from evalharness.gate.stats.permutation import Floats
+from evalharness.gate.stats.pairs import Floats
 
 
 def overdispersion(runs: Sequence[Floats] | Floats) -> float:
