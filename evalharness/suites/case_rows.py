@@ -23,7 +23,7 @@ Row = tuple[CaseSchema, tuple[Document, Loc]]
 Rows = Callable[[], Iterable[Row]]
 """Reads the cases again at each call."""
 _READERS: dict[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
-_DATASETS = (".json", ".ndjson", ".parquet", ".tsv", ".txt", ".gz")
+_DATASETS = (".json", ".ndjson", ".tsv", ".txt", ".gz")
 _CASES = TypeAdapter(list[CaseSchema])
 _RESERVED = "the id 'gate' is reserved for gate results: choose another id"
 
@@ -96,6 +96,10 @@ class CaseReader:
     def _of_file(self, reference: str) -> Rows:
         root, limits = self._reading.config.root, self._reading.config.limits
         path = self._path(reference)
+        if path.suffix == ".parquet":
+            from evalharness.suites.parquet import parquet_parts  # few suites have one
+
+            return lambda: self._in_parts(path, _cases_of(parquet_parts(path, root, limits)))
         if path.suffix == ".jsonl" and is_large(path):
             return lambda: self._in_parts(path, json_parts(path, root, limits))
         cases = self._reading.read(path, _READERS[path.suffix])
@@ -114,7 +118,7 @@ class CaseReader:
         root = self._reading.config.root
         try:
             path = inside(root, self._reading.path.parent, reference)
-            if path.suffix not in _READERS:
+            if path.suffix not in (*_READERS, ".parquet"):
                 raise FileError(_other_format(reference, path.relative_to(root).as_posix()))
             if not path.exists():
                 raise FileError(f"case file '{reference}' not found in the folder of this suite")
@@ -143,13 +147,18 @@ def _turns(row: Row) -> Iterable[Row]:
 
 
 def _other_format(reference: str, file: str) -> str:
-    message = f"expected a case file that ends in .yaml, .jsonl or .csv, got '{reference}'"
+    message = f"expected a case file that ends in .yaml, .jsonl, .csv or .parquet, got '{reference}'"
     known = Path(reference).suffix.lower() in _DATASETS
     return f"{message}. To convert a data set: evalharness import dataset {file}" if known else message
 
 
-def _from_row(row: dict[str, str]) -> dict[str, Any]:
-    """A case from a CSV row: `id`, `tags` (separated by ;), and all other columns as variables."""
-    tags = [tag.strip() for tag in row.get("tags", "").split(";") if tag.strip()]
+def _cases_of(parts: Iterable[Document]) -> Iterator[Document]:
+    return (Document(part.file, [_from_row(row) for row in part.value], part.locate) for part in parts)
+
+
+def _from_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A case from a row: `id`, `tags` (a list, or separated by ;), and all other columns as variables."""
+    tags = row.get("tags") or ""
+    tags = [tag.strip() for tag in tags.split(";") if tag.strip()] if isinstance(tags, str) else tags
     variables = {name: cell for name, cell in row.items() if name not in ("id", "tags")}
     return {**({"id": row["id"]} if "id" in row else {}), "tags": tags, "vars": variables}

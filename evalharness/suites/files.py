@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from evalharness.config import Limits
 
@@ -71,11 +73,23 @@ def read_text(path: Path, root: Path, limits: Limits) -> str:
 
 def lines_of(path: Path, root: Path, limits: Limits) -> Iterator[tuple[int, str]]:
     """The lines of a text file with their numbers, without their ends. Raises FileError, as `read_text`."""
-    _reject_links(path, root)
-    with open(path, "rb", opener=_open_no_link) as file:
-        _check_size(file.fileno(), limits.file_mb, "file_mb")
+    with opened(path, root, limits) as file:
         for number, line in enumerate(file, start=1):
             yield number, _decoded(line, number)
+
+
+@contextmanager
+def opened(path: Path, root: Path, limits: Limits) -> Iterator[BinaryIO]:
+    """A regular file below the root, opened to read it in parts. Raises FileError, as `read_bytes`."""
+    _reject_links(path, root)
+    try:
+        with open(path, "rb", opener=_open_no_link) as file:
+            _check_size(file.fileno(), limits.file_mb, "file_mb")
+            yield file
+    except FileNotFoundError:
+        raise FileError("file not found") from None
+    except OSError as error:
+        raise FileError(f"cannot read the file: {error.strerror}") from None
 
 
 def _decoded(line: bytes, number: int) -> str:

@@ -58,8 +58,8 @@ def json_value(text: str, file: str, limits: Limits, first: int = 1) -> Any:
         fail(f"invalid JSON: {error.msg}", error.lineno, error.colno)
     except RecursionError:
         fail(f"nested deeper than limits.depth = {limits.depth}")
-    for exceeded in _exceeded(value, limits):
-        fail(exceeded)
+    for message in exceeded(value, limits):
+        fail(message)
     if "\\u" in text and _has_lone_surrogate(json.dumps(value, ensure_ascii=False)):
         fail("a lone surrogate is not a character: write the whole character")
     return value
@@ -73,8 +73,8 @@ def _has_lone_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _exceeded(value: Any, limits: Limits) -> Iterator[str]:
-    """Messages for the limits that a value exceeds. Works level by level: recursion could overflow the stack."""
+def exceeded(value: Any, limits: Limits) -> Iterator[str]:
+    """Yield messages for the limits that a value exceeds. Works level by level: recursion could overflow the stack."""
     level, depth, nodes = [value], 0, 0
     while level:
         depth, nodes = depth + 1, nodes + len(level)

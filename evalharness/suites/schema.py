@@ -140,7 +140,7 @@ class SuiteSchema(StrictSchema):
         Annotated[list[CaseSchema], Tag("list")] | Annotated[Text, Tag("text")],
         Discriminator(list_or_text),
     ]
-    """A list, or a file in the suite's folder: .yaml, .jsonl or .csv."""
+    """A list, or a file in the suite's folder: .yaml, .jsonl, .csv or .parquet."""
     gates: list[GateSchema] = []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, overload
 
 from pydantic import TypeAdapter
@@ -69,15 +70,15 @@ class StoredCases(Sequence[Case]):
         if case.where.file not in self._files:  # the suite, or its file of cases
             self._files.append(case.where.file)
         where = self._files.index(case.where.file), *case.where[1:]
-        checks = None if case.checks is self._checks else _CHECKS.dump_python(case.checks[len(self._checks) :])
+        checks = None if case.checks is self._checks else _CHECKS().dump_python(case.checks[len(self._checks) :])
         further = {name: getattr(case, name) for name in _FURTHER}
-        more = _MORE.dump_python(_Further(**further)) if any(further.values()) else None
+        more = _MORE().dump_python(_Further(**further)) if any(further.values()) else None
         return case.vars, case.tags, case.golden, checks, case.digest, where, more
 
     def _read(self, one: str, fields: tuple[Any, ...]) -> Case:
         variables, tags, golden, checks, digest, (file, *where), more = fields
-        checks = self._checks if checks is None else self._checks + _CHECKS.validate_python(checks)
-        further = {} if more is None else _further(_MORE.validate_python(more))
+        checks = self._checks if checks is None else self._checks + _CHECKS().validate_python(checks)
+        further = {} if more is None else _further(_MORE().validate_python(more))
         where = Location(self._files[file], *where)
         return Case(one, variables, tuple(tags), tuple(golden), checks, digest, where, **further)
 
@@ -95,7 +96,8 @@ class _Further:
 
 
 _FURTHER = tuple(one.name for one in fields(_Further))
-_CHECKS, _MORE = TypeAdapter(tuple[Spec, ...]), TypeAdapter(_Further)
+_CHECKS = cache(lambda: TypeAdapter(tuple[Spec, ...]))  # made for large suites alone: it takes milliseconds
+_MORE = cache(lambda: TypeAdapter(_Further))
 
 
 def _further(found: _Further) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evalharness.errors import SuiteError
@@ -163,3 +167,73 @@ def test_the_places_of_ids(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
         False,
     ]
     assert (list(index), len(index), IdIndex([]).place("x")) == (ids, 60, None)
+
+
+TABLE = {
+    "id": ["a", "b", "c"],
+    "tags": [["x", "even"], [], None],
+    "q": ["Is it?", None, "\u2028"],
+    "count": [1, 2, None],
+    "share": [0.5, 1e300, float("nan")],
+    "parts": [[{"text": "one", "n": 1}], [], None],
+    "day": [date(2026, 1, 2), None, None],
+}
+
+
+def parquet(**columns: Any) -> bytes:
+    """The bytes of a Parquet file with these columns, two rows in a group."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, row_group_size=2)
+    return sink.getvalue()
+
+
+def parquet_suite(data: bytes) -> dict[str, Any]:
+    """The files of a suite whose cases are in a Parquet file."""
+    suite = SUITE.replace("cases.jsonl", "cases.parquet").replace("[exact]", "[{length: {min_chars: 1}}]")
+    return {"suites/s.yaml": suite.replace("exact", "length"), "suites/cases.parquet": data}
+
+
+def test_cases_of_a_parquet_file(project: Make) -> None:
+    """Columns are variables as JSON would have them: numbers, null, lists and structures; a time is text."""
+    first, second, third = project(golden=None, files=parquet_suite(parquet(**TABLE))).load().cases
+    assert (first.id, first.tags, first.where) == ("a", ("x", "even"), ("suites/cases.parquet", 1, 1))
+    assert first.vars == {
+        "q": "Is it?",
+        "count": 1,
+        "share": 0.5,
+        "parts": [{"text": "one", "n": 1}],
+        "day": "2026-01-02",
+    }
+    assert second.vars == {"q": None, "count": 2, "share": 1e300, "parts": [], "day": None}
+    assert (third.where.line, third.tags, third.vars["count"], third.vars["share"]) == (3, (), None, None)
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "message"),
+    [
+        (
+            parquet(id=["a", "b", "a"], q=["?"] * 3),
+            {},
+            "cases.parquet:3:1: duplicate id 'a': first used at suites/cases.parquet:1:1",
+        ),
+        (
+            parquet(id=["a", "b", None], q=["?"] * 3),
+            {},
+            "cases.parquet:3:1: 'id' is missing in 1 of 3 rows of this part",
+        ),
+        (
+            parquet(id=["a", "b"], q=["?", b"x"][:1] * 2, raw=[b"x", b"y"]),
+            {},
+            "cases.parquet:1: the column 'raw' has bytes",
+        ),
+        (parquet(id=["a", "b"], q=["?"] * 2), {"cases": 1}, "cases.parquet: more rows than limits.cases = 1"),
+        (parquet(id=["a"], q=["?" * 10**6]), {"file_mb": 0.5}, "1.0 MB in one row group exceed limits.file_mb = 0.5"),
+        (b"PAR1 no", {}, "cases.parquet: cannot read the Parquet file"),
+        (parquet(id=[], q=[]), {}, "the suite has no cases"),
+    ],
+)
+def test_problems_of_a_parquet_file(project: Make, data: bytes, limits: dict[str, Any], message: str) -> None:
+    """A damaged, too large or wrong file is an error with its row."""
+    with pytest.raises(SuiteError) as caught:
+        project(golden=None, files=parquet_suite(data), **limits).load()
+    assert message in str(caught.value)
