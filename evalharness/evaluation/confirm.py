@@ -10,6 +10,7 @@ test, and does not raise the error rate.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from itertools import pairwise, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
 from evalharness.evaluation.judged import has_judges, with_todays_judges
-from evalharness.evaluation.reference import ReferenceRun, more_samples
+from evalharness.evaluation.plan import Plan
+from evalharness.evaluation.planned_requests import FurtherRequests, Together
+from evalharness.evaluation.reference import ReferenceRun
+from evalharness.evaluation.requests import MOST_AHEAD
 from evalharness.evaluation.sides import Sides, are_gated, with_assertion_scores
 from evalharness.gate.assertions import broken_assertions, doubtful_cases
 from evalharness.gate.defaults import LOOKS, SETTLE
@@ -26,7 +30,7 @@ from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
 from evalharness.logs import get_logger
 from evalharness.providers import Capabilities
-from evalharness.records import Baseline, Baselines, Case, Request, Sample, Stability, Verdict
+from evalharness.records import Baseline, Baselines, Case, Purpose, Request, Sample, Stability, Verdict
 from evalharness.suites import another_sample
 
 _log = get_logger(__name__)
@@ -82,7 +86,7 @@ class _Settling:
         reference = self.evaluation.requests.reference_for(pairs, _accepted(self.evaluation))
         repeats = range(self._planned + reached, self._planned + samples)
         theirs, ours = _requests(self.evaluation, reference, pairs, repeats, reached)
-        requests = [request for _, request in (*theirs, *ours)]
+        requests = Together(theirs, ours)
         if exceeded := self.evaluation.resources.limit_for(requests):
             self.say(f"llm: {self.evaluation.name}: no further samples: {exceeded}")
             return False
@@ -113,16 +117,16 @@ def _is_free(capabilities: Capabilities) -> bool:
 
 def _requests(
     evaluation: Evaluation, reference: ReferenceRun | None, pairs: Pairs, repeats: Sequence[int], reached: int
-) -> tuple[list[Turn], list[Turn]]:
+) -> tuple[Sequence[Turn], Sequence[Turn]]:
     """The requests of one look: accepted version, this version."""
     by_scores = reached >= _EVERY_CASE and not are_gated(evaluation.header.gates)  # no score is that of an assertion
     steady = _steady(evaluation) if by_scores else frozenset[tuple[str, str, str]]()
 
-    def varying(requests: Iterable[Turn]) -> list[Turn]:
-        return [turn for turn in requests if (turn[1].key.model, turn[1].key.prompt, turn[1].key.case) not in steady]
+    def varying(plan: Plan, purpose: Purpose) -> Sequence[Turn]:
+        subjects = (one for one in plan.requests.subjects(pairs) if one not in steady)
+        return FurtherRequests(plan.requests, subjects, repeats, purpose)
 
-    theirs = reference.requests(pairs, repeats) if reference else []
-    return varying(theirs), varying(more_samples(evaluation.plan, pairs, repeats, "confirm"))
+    return varying(reference.plan, "reference") if reference else (), varying(evaluation.plan, "confirm")
 
 
 def _steady(evaluation: Evaluation) -> frozenset[tuple[str, str, str]]:
@@ -229,15 +233,24 @@ def _sample_both(
     evaluation: Evaluation, reference: ReferenceRun | None, theirs: Sequence[Turn], ours: Sequence[Turn]
 ) -> bool:
     """Sample both versions in turns, each first half of the time. Returns whether any response is fresh."""
-    candidate: list[Future[Sample]] = []
-    other: list[Future[Sample]] = []
+    sent: deque[tuple[Future[Sample], bool]] = deque()
+    fresh = 0
+
+    def collect(most: int) -> int:
+        """Append the samples that were sent first, until so many are on their way. Returns how many are fresh."""
+        found = 0
+        while len(sent) > most:
+            future, is_mine = sent.popleft()
+            sample, add = future.result(), evaluation.add
+            if not is_mine:
+                assert reference
+                add = reference.add
+            add(sample)
+            found += is_mine and not sample.recorded_at
+        return found
+
     for number, (its, mine) in enumerate(zip_longest(theirs, ours)):
-        for turn, futures in [(its, other), (mine, candidate)][:: 1 if number % 2 else -1]:
-            futures += [evaluation.requests.send(*turn)] if turn else []
-    samples = [future.result() for future in candidate]
-    for sample in samples:
-        evaluation.add(sample)
-    for future in other:
-        assert reference
-        reference.add(future.result())
-    return not all(sample.recorded_at for sample in samples)
+        for turn, is_mine in [(its, False), (mine, True)][:: 1 if number % 2 else -1]:
+            sent.extend([(evaluation.requests.send(*turn), is_mine)] if turn else [])
+        fresh += collect(MOST_AHEAD)
+    return bool(fresh + collect(0))

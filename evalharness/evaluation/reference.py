@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.evaluation.report_files import REFERENCE
 from evalharness.evaluation.resources import Resources
 from evalharness.providers import Provider
-from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey
+from evalharness.records import Case, Request, Run, RunHeader, Sample, SampleKey
 from evalharness.records.marks import marked_keys
 from evalharness.store import Commit, RunWriter
 from evalharness.store.stored_samples import so_far
@@ -30,10 +30,6 @@ class ReferenceRun:
     """Whether the record has no end yet."""
     own_code: frozenset[str] = frozenset()
     """The models that answer with the project's code at the commit."""
-
-    def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
-        """Requests of these models and prompts; `repeats` counts from 0."""
-        return more_samples(self.plan, pairs, repeats, "reference")
 
     def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
         """Its request for the same case; None if it has no such case, prompt or model."""
@@ -88,11 +84,3 @@ def _with_code_at(commit: Commit, plan: Plan, resources: Resources) -> dict[str,
         for name, provider in plan.providers.items()
         if provider.capabilities.own_code
     }
-
-
-def more_samples(
-    plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int], purpose: Purpose
-) -> list[tuple[Case, Request]]:
-    """Requests for more samples of a plan's cases, repeat by repeat."""
-    first = list(plan.requests.firsts(pairs))
-    return [(case, another_sample(request, repeat, purpose)) for repeat in repeats for case, request in first]

@@ -16,12 +16,13 @@ import evalharness
 from evalharness.config import load_config
 from evalharness.errors import ConfigError
 from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.evaluation.planned_requests import FurtherRequests, Together
 from evalharness.execution import RunOptions
 from evalharness.providers.base import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import Message, Params, Request, Response, Run, SampleKey, Timing, Usage
 from evalharness.store.ledger import Ledger
-from evalharness.suites import another_sample, digest
+from evalharness.suites import digest
 from evalharness.testing import Project
 
 SUITE = """\
@@ -111,7 +112,7 @@ def test_golden_is_in_every_request(plan: Planner) -> None:
     """The request of each repeat and of each additional sample has the case's golden answers."""
     plans = plan(repeat=2)
     assert [request.golden for _, request in plans.requests] == [("Yes.",)] * 2 + [("No.", "Never.")] * 2
-    further = [another_sample(request, 0, "rerun") for _, request in plans.requests.firsts(plans.planned.pairs)]
+    further = Together(FurtherRequests(plans.requests, plans.requests.subjects(plans.planned.pairs), [0], "rerun"))
     assert [request.golden for request in further] == [("Yes.",), ("No.", "Never.")]
 
 

@@ -245,7 +245,16 @@ def test_requests_of_a_large_plan_are_made_when_wanted(config: Config, monkeypat
     assert first is not None
     assert (first[0].id, first[1].key) == ("b", ("b", "plain", "fake", 0, "planned"))
     assert made.first("fake", "plain", "z") is None
-    assert [turn[1].key[:3] for turn in made.firsts([("fake", "plain")])] == [(c, "plain", "fake") for c in "ab"]
+    subjects = list(made.subjects([("fake", "plain")]))
+    assert subjects == [("fake", "plain", "a"), ("fake", "plain", "b")]
+    further = planned_requests.FurtherRequests(made, subjects, range(2, 4), "confirm")
+    assert [request.key[3:] for _, request in further] == [(2, "confirm")] * 2 + [(3, "confirm")] * 2
+    assert (further[3][0].id, further[1:3], len(further)) == ("b", list(further)[1:3], 4)
+    both = planned_requests.Together((), held, further)
+    assert (list(both), both[-1], len(both)) == ([one for _, one in (*held, *further)], further[3][1], len(held) + 4)
+    assert both[::5] == list(both)[::5]
+    with pytest.raises(IndexError):
+        both[len(both)]
 
 
 class Counted(ScriptedProvider):
