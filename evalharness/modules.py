@@ -24,10 +24,12 @@ LAST_STEPS = (
     "evalharness.gate.latency",
     "evalharness.gate.scores",
     "evalharness.gate.staged",
+    "evalharness.report.contents",
     "evalharness.report.html",
     "evalharness.report.markdown",
     "evalharness.report.terminal",
     "numpy.fft",
+    "numpy.ma",
     "numpy.random",
 )
 """The modules that decide and report."""
