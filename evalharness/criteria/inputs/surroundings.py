@@ -16,6 +16,7 @@ VARIABLES = (
         "the job's Python",
     ),
     Input(("XDG_CACHE_HOME",), "trusted", "where recorded responses are; their origins are listed"),
+    Input(("RAY_*",), "trusted", "the cluster where requests run"),
     Input(
         (
             *("CI", "GITHUB_*", "GITLAB_CI", "CI_*", "TF_BUILD", "SYSTEM_*", "BUILD_*", "JENKINS_URL", "CHANGE_*"),
@@ -68,7 +69,17 @@ MODULES = (
         "evalharness imports it, some of it late",
     ),
     Input(
-        ("llama_cpp", "xllamacpp", "sentence_transformers", "transformers", "torch", "pandas", "pyarrow", "xdist"),
+        (
+            "llama_cpp",
+            "xllamacpp",
+            "sentence_transformers",
+            "transformers",
+            "torch",
+            "pandas",
+            "pyarrow",
+            "ray",
+            "xdist",
+        ),
         "compared",
         "evalharness imports it where it is installed",
     ),
