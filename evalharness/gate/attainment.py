@@ -25,7 +25,7 @@ from evalharness.gate.wording import count
 InTime = Mapping[str, Sequence[bool | None]]
 """Case id -> whether each response is in time; None if that is unknown."""
 _ROUNDING = 1e-9
-_MOST_NEEDED = 100_000
+_MOST_NEEDED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,10 @@ class Attainment:
     def p_below(self, target: float) -> float:
         """The p-value of "the share is below the target"."""
         return p_below(self.hits[1], self.trials, target)
+
+    def reaches(self, target: float) -> bool:
+        """Whether the lower bound is at least the target."""
+        return p_above(self.hits[0], self.trials, target) <= ALPHA_PASS
 
     def of(self, trials: int) -> Attainment:
         """The same share of another number of trials."""
@@ -124,7 +128,7 @@ def _word(found: Attainment, target: float, p_value: float, change: GateResult |
     if p_value <= ALPHA or (in_turns and is_worse):
         return "FAIL"
     is_held = change is None or (change.verdict == "PASS" if in_turns else not is_worse)
-    return "PASS" if found.bounds[0] >= target and is_held else "INCONCLUSIVE"
+    return "PASS" if found.reaches(target) and is_held else "INCONCLUSIVE"
 
 
 def _about(found: Attainment, target: float, more: str) -> str:
@@ -144,7 +148,7 @@ def _about_change(change: GateResult, *, in_turns: bool) -> str:
 
 
 def more_cases(found: Attainment, target: float) -> int | None:
-    """About how many more cases decide, if their share is the same; None if more than 100,000 would be needed."""
+    """About how many more cases decide, if their share is the same; None if more than 10,000 would be needed."""
     low, high = found.trials, 2 * found.trials
     while not _is_decided(found.of(high), target):
         low, high = high, 2 * high
@@ -157,7 +161,7 @@ def more_cases(found: Attainment, target: float) -> int | None:
 
 
 def _is_decided(found: Attainment, target: float) -> bool:
-    return p_above(found.hits[0], found.trials, target) <= ALPHA_PASS or found.p_below(target) <= ALPHA
+    return found.reaches(target) or found.p_below(target) <= ALPHA
 
 
 def _result(
@@ -168,7 +172,7 @@ def _result(
     known = change or GateResult(word, "", p_value, 0.0, -math.inf, math.inf, 0, after=after)
     known = replace(known, minimum_detectable_drop=None, needed_cases=None, needed_repeats=None)
     more = ""
-    if word == "INCONCLUSIVE" and after is not None and found.bounds[0] < target:
+    if word == "INCONCLUSIVE" and after is not None and not found.reaches(target):
         known = replace(known, needed_cases=more_cases(found, target))
         few = f"about {count(known.needed_cases, 'more case')} would decide" if known.needed_cases else ""
         more = few or "the share is too close to it for a decision"
