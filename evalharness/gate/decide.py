@@ -155,6 +155,7 @@ def _verdict(context: GateContext, status: Status, reason: str, kind: GateKind |
         status,
         one_line(reason),
         margin=float(f"{100 * rule.margin:.6g}"),  # 0.07 is 7, not 7.000000000000001
+        at_least=None if rule.at_least is None else 100 * rule.at_least,
         tag=rule.tag,
         pinned=pairing.pinned,
         unit="percent" if is_ratio else "points",

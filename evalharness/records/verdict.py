@@ -192,6 +192,8 @@ class Verdict:
     """False for a gate that is only shown and does not change the status of the run."""
     margin: float | None = None
     """Margin of the rule, in `unit`: 5.0 is 5 points or 5 %."""
+    at_least: float | None = None
+    """The level that the gate requires whatever the baseline is, in `level_unit`; None for none."""
     before: float | None = None
     """Mean of the baseline over the compared cases, in `level_unit`. Tokens and seconds have a geometric mean."""
     after: float | None = None

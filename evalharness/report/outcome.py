@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -186,17 +186,30 @@ class Outcome:
             return "no gate found a regression, but this change relaxes the criteria"
         if status == "no baseline" and not self.compared:
             return _NOT_COMPARED
+        if status == "fail":
+            return "; ".join(_failures(self))
         return _HEADLINES[status].format(gates=_names(self, status))
 
 
 _HEADLINES: Mapping[Status, str] = {
     "pass": "no gate found a regression, and each rules out its margin",
-    "fail": "worse than the baseline: {gates}",
     "error": "cannot be decided: {gates}",
     "incomparable": "cannot be compared with the baseline: {gates}",
     "inconclusive": "no regression found, but none ruled out either: {gates}",
     "no baseline": "nothing to compare with yet",
 }
+
+
+def _failures(outcome: Outcome) -> Iterator[str]:
+    """The gates that fail, by what they miss: the level of the baseline, or the one that they require."""
+    failed = [one for one in outcome.verdicts if one.gating and one.status == "fail"]
+    missed = [one for one in failed if one.at_least is not None and (one.after or 0.0) < one.at_least]
+    for subject, found in (
+        ("worse than the baseline", [one for one in failed if one not in missed]),
+        ("below the target", missed),
+    ):
+        if found:
+            yield f"{subject}: {', '.join(dict.fromkeys(one.metric for one in found))}"
 
 
 def _first(cases: Sequence[str]) -> str:
