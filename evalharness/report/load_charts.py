@@ -23,7 +23,9 @@ Value = Callable[[Moment], float | None]
 
 
 def milliseconds(seconds: float) -> str:
-    """Seconds with their unit: '87 ms', '412 ms', '1.23 s', '12.3 s'."""
+    """Seconds with their unit: '63 µs', '412 ms', '1.23 s', '12.3 s'."""
+    if 0 < seconds < 0.0009995:
+        return f"{1e6 * seconds:.3g} µs"
     if seconds < 0.9995:
         return f"{1000 * seconds:.3g} ms"
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"

@@ -22,7 +22,6 @@ from evalharness.report.load_charts import NAMES, charts_of, milliseconds, per_s
 from evalharness.report.load_moments import Moment, moments_of
 from evalharness.report.single_file import island, page_pieces
 
-FILE = "load.html"
 _NONE = "–"  # noqa: RUF001
 _MAX_CHARS = 2_000
 """The largest excerpt of one text; the record has all of it."""
@@ -83,7 +82,7 @@ def _facts(header: LoadHeader) -> Iterator[tuple[str, str]]:
     yield "service level", header.service_level.text or "none"
     yield "model", header.model
     yield "rate", f"{per_second(header.rate_per_s)}, {header.arrivals}"
-    warmup = f", {header.warmup_s:g} s of each block as warm-up" if header.warmup_s else ""
+    warmup = f", {header.warmup_s:.3g} s of each block as warm-up" if header.warmup_s else ""
     yield "load", f"{header.duration_s:g} s, {header.scheduled:,} requests{warmup}"
     if header.against:
         yield "in turns with", f"{header.against} in {header.blocks} pairs of blocks"

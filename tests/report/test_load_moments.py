@@ -99,7 +99,15 @@ def test_no_chart_without_values() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.0, "0 ms"), (0.0872, "87.2 ms"), (0.412, "412 ms"), (0.9996, "1.00 s"), (1.234, "1.23 s"), (61.25, "61.2 s")],
+    [
+        (0.0, "0 ms"),
+        (6.3e-5, "63 µs"),
+        (0.0872, "87.2 ms"),
+        (0.412, "412 ms"),
+        (0.9996, "1.00 s"),
+        (1.234, "1.23 s"),
+        (61.25, "61.2 s"),
+    ],
 )
 def test_seconds(seconds: float, shown: str) -> None:
     """Latencies have three significant digits."""
