@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from evalharness.errors import StoreError
+
 _AT_ONCE = 500
 """Values that an iteration reads at once."""
 
@@ -19,16 +21,24 @@ class Spool:
     """Values in a file without a name, which no other process can open, and which is gone when this one ends."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        """Write the values, as JSON has them: tuples become lists. Raises OSError if the disk is full."""
+        """Write the values, as JSON has them: tuples become lists. Raises StoreError if the disk is full."""
         self._ends = array("Q", [0])
+        try:
+            self._handle = self._written(values)
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise StoreError(f"{folder}: the temporary file of a large suite cannot be written: {error}") from None
+        weakref.finalize(self, os.close, self._handle)
+
+    def _written(self, values: Iterable[Any]) -> int:
+        """Write the values. Returns the handle of the file."""
         with tempfile.TemporaryFile() as file:
             for value in values:
                 data = json.dumps(value).encode()
                 self._ends.append(self._ends[-1] + len(data))
                 file.write(data)
             file.flush()
-            self._handle = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._handle)
+            return os.dup(file.fileno())
 
     def __len__(self) -> int:
         return len(self._ends) - 1

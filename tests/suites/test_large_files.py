@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import tempfile
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evalharness.errors import SuiteError
+from evalharness.errors import StoreError, SuiteError
 from evalharness.records import IdIndex, id_index
 from evalharness.suites import large_files, stored_cases
 from evalharness.suites.stored_cases import StoredCases, by_id, ids_of
@@ -237,3 +239,15 @@ def test_problems_of_a_parquet_file(project: Make, data: bytes, limits: dict[str
     with pytest.raises(SuiteError) as caught:
         project(golden=None, files=parquet_suite(data), **limits).load()
     assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_full_disk_is_named(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the temporary file cannot be written, the error names its folder."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(StoreError, match=f"{tempfile.gettempdir()}: .* cannot be written: .*No space left"):
+        project(golden=None, files=files(ROWS, GOLDEN)).load()
