@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 SUITE = """\
@@ -48,10 +49,16 @@ def write_suite(root: Path, name: str, cases: int) -> None:
     for folder in ("suites", "golden"):
         (root / folder).mkdir(exist_ok=True)
     (root / f"suites/{name}.yaml").write_text(SUITE.replace("SUITE", name))
-    lines = [{"id": f"c{i}", "vars": {"question": f"Can I return item {i}?"}} for i in range(cases)]
-    (root / f"suites/{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    golden = [{"id": f"c{i}", "golden": "You may return it within 30 days."} for i in range(cases)]
-    (root / f"golden/{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in golden))
+    lines = ({"id": f"c{i}", "vars": {"question": f"Can I return item {i}?"}} for i in range(cases))
+    write_lines(root / f"suites/{name}.jsonl", lines)
+    golden = ({"id": f"c{i}", "golden": "You may return it within 30 days."} for i in range(cases))
+    write_lines(root / f"golden/{name}.jsonl", golden)
+
+
+def write_lines(path: Path, lines: Iterable[dict[str, object]]) -> None:
+    """Write one line after the other: the peak memory of a child is at least that of this process."""
+    with path.open("w") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def git(root: Path, *words: str) -> None:
