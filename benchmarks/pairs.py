@@ -98,7 +98,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, FaultServer(latency_s=LATENCY_S) as server:
         rounds = [round_of(chosen, tools, Path(folder), server) for _ in range(given.rounds + 1)][1:]  # one to warm up
     head = f"| tool | version | {' | '.join(MEASURES)} | POSTs |"
-    print(f"medians of {given.rounds} rounds; in brackets the median of the ratios to {REFERENCE} in the same round")
+    ratios = f"; in brackets the median of the ratios to {REFERENCE} in the same round" if REFERENCE in chosen else ""
+    print(f"medians of {given.rounds} rounds{ratios}")
     print(head, "|---" * head.count(" | ") + "|---|", sep="\n")
     for name, tool in chosen.items():
         print(row(name, version(tool, programs_of(tool, tools)).strip(), rounds))
