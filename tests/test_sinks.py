@@ -46,7 +46,7 @@ SINKS = {
     "pytest.exit": "pytest_plugin/_output.py",
     "pytest.skip*": "pytest_plugin/_output.py",
     "pytest.xfail*": "pytest_plugin/_output.py",
-    "pytest.TestReport()": "pytest_plugin/gate_results.py",
+    "pytest.TestReport()": "pytest_plugin/gate_results.py pytest_plugin/suite_items.py",
     "*.user_properties": "pytest_plugin/gate_results.py pytest_plugin/hooks.py",
 }
 """What prints or hands text to pytest -> the files that may name it, because they encode.

@@ -114,7 +114,7 @@ def columns_of(
         if key.purpose != "rerun":
             places.setdefault((key.model, key.prompt), array("I")).append(place)
     return [
-        Column(source, *pair, planned[pair], chosen(run.samples, found), earlier.get(pair, {}))
+        Column(source, *pair, planned.get(pair, 0), chosen(run.samples, found), earlier.get(pair, {}))
         for pair, found in places.items()
     ]
 

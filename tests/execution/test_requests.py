@@ -440,7 +440,7 @@ def test_parameters_that_are_not_taken(params: Params, options: dict[str, Any], 
     suite = Suite("demo", "suites/demo.yaml", "", ("remote",), {}, (), params, {}, (), (), ())
     config = Config(models={"remote": model})
     if not named:
-        assert make_plan(suite, config).requests == []
+        assert list(make_plan(suite, config).requests) == []
         return
     with pytest.raises(ConfigError) as caught:
         make_plan(suite, config)
