@@ -690,9 +690,9 @@ HOOKS = {
     "all items removed": Way(on_items("items.clear()"), "no tests ran"),
     "an item twice": Way(on_items("items.append(items[3])"), "duplicate samples of case case-3"),
     "an item in place of another": Way(on_items("items[3] = items[4]"), "duplicate samples of case case-4"),
-    "an item that asks for another": Way(on_items("items[3].requests = items[4].requests"), "case-4"),
+    "an item that asks for another": Way(on_items("items[3].keys = items[4].keys"), "case-4"),
     "an item that asks nothing": Way(
-        on_items("items[3].requests = []"), "29 of 30 samples were selected", status="inconclusive"
+        on_items("items[3].keys = []"), "29 of 30 samples were selected", status="inconclusive"
     ),
     "an item that does nothing": Way(on_items("items[3].runtest = lambda: None"), LOST_3),
     "a collector that finds nothing": Way(

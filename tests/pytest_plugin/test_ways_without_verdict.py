@@ -167,7 +167,7 @@ def without_last_line(job: Job) -> None:
 
 def cut_off(job: Job) -> None:
     """Cut the record within a line, as a full disk does."""
-    job.write(RECORD, job.read(RECORD)[:-100])
+    job.write(RECORD, job.read(RECORD)[:-20])
 
 
 def other_suite(job: Job) -> None:

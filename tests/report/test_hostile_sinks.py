@@ -167,6 +167,16 @@ LINES: dict[str, list[str]] = {
         *("import labels.jsonl", "import labels.jsonl --json"),
         *("tally", "tally --json", "tally demo", "tally evil", "tally TEXT"),
     ],
+    "load": [
+        *("demo --slo=e2el<5s --rate 50/s --duration 100ms", "demo --slo=e2el<5s --rate 50/s --duration 100ms --json"),
+        *(
+            "TEXT --slo=e2el<5s",
+            "demo --slo TEXT",
+            "demo --slo=e2el<5s --model TEXT",
+            "demo --slo=e2el<5s --trace TEXT",
+        ),
+    ],
+    "merge": [f"{DEMO} --into merged", f"{EVIL} --into merged", "TEXT", f"{DEMO} --into TEXT", "--ledger TEXT"],
     "publish": [f"{DEMO} --to hook", f"{EVIL} --to hook --always --strict", f"{DEMO} --to TEXT", "TEXT --to hook"],
     "record": ["export demo", "export TEXT", "import labels.jsonl"],
     "report": [f"{DEMO} --format {name}" for name in ("markdown", "json", "gitlab-codequality", "gitlab-metrics")],

@@ -19,7 +19,7 @@ def checked(page: str) -> list[str]:
 
 def test_every_script_is_checked() -> None:
     """The pages have all scripts, and the report's are in the order of the page."""
-    pages = ("report", "live", "view", "blind", "label", "history")
+    pages = ("report", "live", "view", "blind", "label", "history", "load")
     assert {name for page in pages for name in checked(page)} == {path.name for path in TEMPLATES.glob("*.js")}
     assert tuple(checked("report")) == _SCRIPTS
     assert all(page in (ROOT / "Makefile").read_text("utf-8") for page in pages)
