@@ -70,7 +70,7 @@ def test_cases_in_the_suite(project: Make, head: str) -> None:
     assert problems[0].endswith("'id' is missing (39 more like this)")
 
 
-@pytest.mark.parametrize("file", ["c.parquet", "c.tsv", "c.json"])
+@pytest.mark.parametrize("file", ["c.ndjson", "c.tsv", "c.json"])
 def test_formats_of_data_sets(project: Make, head: str, file: str) -> None:
     """A case file in a format of data sets names the command that converts it."""
     (problem,) = project(head + f"cases: {file}\n", files={f"suites/{file}": "x"}).problems()
