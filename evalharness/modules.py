@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import gc
 import importlib
+import signal
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -58,10 +60,28 @@ _OBJECTS = 20_000
 
 
 def import_modules(names: Iterable[str]) -> None:
-    """Import modules by name. A missing one shows where it is used."""
-    for name in names:
-        with suppress(ImportError):
-            importlib.import_module(name)
+    """Import modules by name. A missing one shows where it is used. Ctrl-C takes effect once they are imported."""
+    with _interrupted_later():
+        for name in names:
+            with suppress(ImportError):
+                importlib.import_module(name)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Keep Ctrl-C back: an import that it cuts short cannot be made again, since numpy is only loaded once."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield  # the handler belongs to the main thread, or is not of Python
+        return
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if interrupts:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

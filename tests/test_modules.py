@@ -89,3 +89,18 @@ def test_requests_need_no_reports(door: str) -> None:
     late = ["numpy", "evalharness.gate.decide", "evalharness.report.html"]
     program = f"import sys, evalharness.{door}\nprint(sorted(sys.modules.keys() & {set(late)}))"
     assert printed(program) == "[]"
+
+
+def test_an_interrupt_waits_for_an_import(tmp_path: Path) -> None:
+    """Ctrl-C within an import leaves a whole module, and ends the program after it as before."""
+    (tmp_path / "interrupted.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\nis_whole = True\n")
+    program = f"""\
+import sys
+from evalharness.modules import import_modules
+sys.path.insert(0, {str(tmp_path)!r})
+try:
+    import_modules(["interrupted"])
+except KeyboardInterrupt:
+    print("interrupted", sys.modules["interrupted"].is_whole)
+"""
+    assert printed(program) == "interrupted True"
