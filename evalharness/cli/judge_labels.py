@@ -181,6 +181,7 @@ def import_into(
     config = load_config(root)
 
     def open_run(suite: str, run: str) -> Labelling:
+        """The answers of a run that the labels name."""
         if not is_name(suite):
             raise StoreError(f"{file}:1: expected the name of a suite, got {suite[:60]!r}")
         for path in (*records, record_in(root / "reports" / suite)):

@@ -131,7 +131,7 @@ def load(
     is a miss. Nothing is replayed and nothing is recorded as an answer. Only this machine is loaded, unless the host is
     named in the model's configuration and with --host.
 
-    Exit status: 0 PASS, 1 FAIL or INVALID (this machine could not apply the load), 2 usage, 130 Ctrl-C.
+    Exit status: 0 PASS or INCONCLUSIVE, 1 FAIL or INVALID (this machine could not apply the load), 2 usage, 130 Ctrl-C.
     """
     with explained():
         options = _options(given, find_capacity=find_capacity)
@@ -194,6 +194,7 @@ def _searched(test: LoadTest, first: float, last: float, probes: int, *, quiet: 
     results: list[LoadResult] = []
 
     def probe(rate_per_s: float) -> Probe | None:
+        """Load at one rate; None if it was stopped."""
         record = f"load-{len(results) + 1:02}.jsonl"
         found = _sent(test, rate_per_s, quiet=quiet, record=record)
         results.append(found)

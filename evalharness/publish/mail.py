@@ -138,6 +138,7 @@ class _BoundedReplies:
         self.close = file.close
 
     def readline(self, most: int) -> bytes:
+        """The next line of a reply, of at most so many bytes. Raises SMTPServerDisconnected for too long replies."""
         line: bytes = self._file.readline(most)
         self._left -= len(line)
         if self._left < 0:

@@ -165,7 +165,7 @@ def count_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.N
 
 
 def has_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NONE) -> bool:
-    """Whether there is such a sample."""
+    """Whether a sample has one of the wanted marks, and none of the others."""
     return next(marked_keys(samples, wanted, without), None) is not None
 
 

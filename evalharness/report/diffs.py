@@ -20,7 +20,7 @@ _LISTED: tuple[How, ...] = ("broken", "worse", "better", "other")
 MOST_LISTED = 1_000
 """Diffs of each kind that are listed where the samples of a run are on disk."""
 MOST_CHANGED = 4_000
-"""Drops, and gains, that a page shows of such a run."""
+"""Drops, and gains, that a page shows of a large run."""
 VISIBLE = 0.005
 """Half a point of a score: smaller changes are not shown."""
 

@@ -29,7 +29,7 @@ def history_html(history: History) -> str:
         page_pieces(
             "history.html.j2",
             styles=["report.css", "history.css"],
-            scripts=["dom.js", "history.js"],
+            scripts=["dom.js", "slider.js", "history.js"],
             island=island(_page_data(history)),
         )
     )

@@ -33,7 +33,7 @@ def load_html(run: LoadRun, result: LoadResult) -> str:
         page_pieces(
             "load.html.j2",
             styles=["report.css", "history.css", "load.css"],
-            scripts=["dom.js", "load_chart.js", "load.js"],
+            scripts=["dom.js", "slider.js", "load_chart.js", "load.js"],
             status=_status(result),
             island=island(page_data(run, result)),
         )

@@ -131,7 +131,7 @@ def test_what_has_no_time(changes: dict[str, Any], status: Status, reason: str) 
 
 
 def test_some_replayed_responses() -> None:
-    """Replayed responses are left out and counted; in such a run a second attempt may follow a killed run."""
+    """Replayed responses are left out and counted; with them, a second attempt may follow a killed run."""
     replayed = [sample(f"case-{n}", recorded_at=DAY) for n in range(30)]
     found = verdict_on([*answers(0), *replayed])
     assert found.status == "pass"

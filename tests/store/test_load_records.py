@@ -7,40 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from loads import a_header
 
 from evalharness import StoreError
 from evalharness.records.load import (
-    LoadBound,
     LoadEnd,
-    LoadHeader,
-    LoadObjective,
     LoadRequest,
     LoadRun,
-    ServiceLevel,
 )
 from evalharness.redaction import redact_variable
 from evalharness.store.load_records import LOAD_RECORD, LoadReader, LoadWriter, read_load
 
-BOUNDS = (LoadBound("ttft", 0.3), LoadBound("e2el", 2.0))
-LEVEL = ServiceLevel("ttft<300ms, e2el<2s, attainment>=95%", BOUNDS, (LoadObjective("attainment>=95%", BOUNDS, 0.95),))
-HEADER = LoadHeader(
-    id="20260101T000000Z-abc",
-    suite="demo",
-    file="suites/demo.yaml",
-    started_at="2026-01-01T00:00:00+00:00",
-    seed=1,
-    arrivals="poisson",
-    rate_per_s=5.0,
-    duration_s=60.0,
-    scheduled=300,
-    warmup_s=6.0,
-    most_in_flight=1000,
-    timeout_s=120.0,
-    service_level=LEVEL,
-    model="fake",
-    models={"candidate": {"provider": "scripted"}},
-    prompts=("answer",),
-)
+HEADER = a_header()
 ANSWER = LoadRequest(
     index=0,
     version="candidate",

@@ -62,27 +62,13 @@ function drawing(series, scale, selected) {
 // The chart is a slider over the runs: pointing at a run, or the arrow keys, show its commit and reason below.
 function chart(series) {
   const last = series.points.length - 1, note = el(series.points.some((point) => point.subject || point.because) ? "p.run.roomy" : "p.run", {});
-  const node = el("div.trend", { tabindex: 0, role: "slider", "aria-label": `${brief(series.measure)}, runs old to new`,
-    "aria-valuemin": 1, "aria-valuemax": last + 1 });
-  let selected = last, scale = scaleOf(series, 720); // until the page has a width
-  const draw = () => node.replaceChildren(drawing(series, scale, selected));
-  const select = (index) => {
-    selected = Math.max(0, Math.min(last, index));
-    node.setAttribute("aria-valuenow", String(selected + 1));
-    node.setAttribute("aria-valuetext", textOf(series.points[selected]));
-    note.replaceChildren(...noteOf(series.points[selected]));
-    draw();
-  };
-  node.addEventListener("keydown", (event) => {
-    const to = { ArrowLeft: selected - 1, ArrowDown: selected - 1, ArrowRight: selected + 1, ArrowUp: selected + 1, Home: 0, End: last }[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    select(to);
+  const node = slider(el("div.trend", { "aria-label": `${brief(series.measure)}, runs old to new` }), note, {
+    last,
+    measured: (width) => scaleOf(series, width),
+    drawn: (scale, selected) => drawing(series, scale, selected),
+    textOf: (index) => textOf(series.points[index]),
+    noteOf: (index) => noteOf(series.points[index]),
   });
-  for (const kind of ["pointermove", "pointerdown"])
-    node.addEventListener(kind, (event) => select(scale.nearest(event.clientX - node.getBoundingClientRect().left)));
-  new ResizeObserver(([entry]) => { scale = scaleOf(series, Math.max(240, entry.contentRect.width)); draw(); }).observe(node);
-  select(last);
   return [node, note];
 }
 

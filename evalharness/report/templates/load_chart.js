@@ -69,26 +69,13 @@ function valuesAt(chart, place) {
 // The chart is a slider over the moments: pointing at one, or the arrow keys, show its values below.
 function trend(chart) {
   const last = data.moments.length - 1, note = el("p.run", {});
-  const node = el("div.trend.load", { tabindex: 0, role: "slider", "aria-label": `${chart.title}, over time`, "aria-valuemin": 1, "aria-valuemax": last + 1 });
-  let selected = last, scale = measures(chart, 720); // until the page has a width
-  const draw = () => node.replaceChildren(sketch(chart, scale, selected));
-  const select = (place) => {
-    selected = Math.max(0, Math.min(last, place));
-    const words = `${data.moments[selected].when}: ${valuesAt(chart, selected)}`;
-    node.setAttribute("aria-valuenow", String(selected + 1));
-    node.setAttribute("aria-valuetext", words);
-    note.replaceChildren(words);
-    draw();
-  };
-  node.addEventListener("keydown", (event) => {
-    const to = { ArrowLeft: selected - 1, ArrowDown: selected - 1, ArrowRight: selected + 1, ArrowUp: selected + 1, Home: 0, End: last }[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    select(to);
+  const words = (place) => `${data.moments[place].when}: ${valuesAt(chart, place)}`;
+  const node = slider(el("div.trend.load", { "aria-label": `${chart.title}, over time` }), note, {
+    last,
+    measured: (width) => measures(chart, width),
+    drawn: (scale, selected) => sketch(chart, scale, selected),
+    textOf: words,
+    noteOf: (place) => [words(place)],
   });
-  for (const kind of ["pointermove", "pointerdown"])
-    node.addEventListener(kind, (event) => select(scale.nearest(event.clientX - node.getBoundingClientRect().left)));
-  new ResizeObserver(([entry]) => { scale = measures(chart, Math.max(240, entry.contentRect.width)); draw(); }).observe(node);
-  select(last);
   return el("section.measure", {}, el("h3", {}, chart.title), node, note);
 }
