@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from evalharness.config import Config
 from evalharness.criteria.recordings import CommittedRecordings
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import ConfigError
+from evalharness.evaluation.estimates import estimate_lines
 from evalharness.evaluation.imports import Imports
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.options import EvaluationOptions
@@ -169,15 +169,7 @@ class Resources:
         """What these requests of each plan can cost: a line for each model with a price, and one for each judge."""
         if self.options.run.record == "none":
             return
-        pricing, found = self.pricing, dict[str, _Estimate]()
-        for request in chain.from_iterable(its for _, its in requests) if pricing else ():
-            if price := pricing.get(request.key.model):
-                deadline_s = self.providers[request.key.model].capabilities.deadline_s
-                found.setdefault(request.key.model, _Estimate()).add(price, request, deadline_s)
-        for model, one in sorted(found.items()):
-            about, most = dollars(one.about_usd), dollars(one.most_usd)
-            yield f"llm: {one.count} requests to {model}: about {about} if every response has max_tokens, at most "
-            yield f"     {most} without retries; recorded responses cost nothing ({pricing[model].source})"
+        yield from estimate_lines(requests, self.pricing, self.providers)
         for plan, its in requests:
             yield from _of_metrics(plan, its)
 
@@ -211,20 +203,6 @@ class Resources:
                 f"--llm-budget: the price of {', '.join(unpriced)} is not known; write price = {{input = ..., output = "
                 f"...}} (dollars for a million tokens) into [tool.evalharness.models.{unpriced[0]}]"
             )
-
-
-@dataclass(slots=True)
-class _Estimate:
-    """What the requests to a model can cost."""
-
-    count: int = 0
-    about_usd: float = 0.0
-    most_usd: float = 0.0
-
-    def add(self, price: Pricing, request: Request, deadline_s: float) -> None:
-        self.count += 1
-        self.about_usd += price.about_usd(request)
-        self.most_usd += price.most_usd(request, deadline_s)
 
 
 def _of_metrics(plan: Plan, requests: Sequence[Request]) -> Iterator[str]:
