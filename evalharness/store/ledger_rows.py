@@ -9,7 +9,7 @@ from typing import Any
 from evalharness.redaction import scrubbed
 from evalharness.store.imported import Origin, insert_imported
 from evalharness.store.ledger_tables import checksum_of
-from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
+from evalharness.store.recorded import Recorded, canonical, response_from_text, response_to_json
 
 
 def insert_row(connection: sqlite3.Connection, row: Recorded, *, replace: bool) -> None:
@@ -32,7 +32,7 @@ def read_row(row: tuple[Any, ...], origin: Origin | None = None) -> Recorded:
     key, request, response, recorded_at, checksum = row
     try:
         if checksum == checksum_of(key, request, response, recorded_at, *(origin or ())):
-            return Recorded(key, request, response_from_json(json.loads(response)), recorded_at, origin)
+            return Recorded(key, request, response_from_text(response), recorded_at, origin)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"row {str(key)[:12]} cannot be read: {error}") from None
     raise ValueError(f"checksum mismatch in row {str(key)[:12]}")

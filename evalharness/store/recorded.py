@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from evalharness.records import Response
+from evalharness.records import Response, Timing, Usage
 from evalharness.redaction import scrubbed, shortened
 from evalharness.store.imported import Origin
 from evalharness.store.upgrade import with_context_records
@@ -23,6 +24,9 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=F
 _MOST_PLACES, _PLACE_CHARS = 3, 60
 _ADDED = ("contexts", "tool_calls", "turns", "data", "citations", "empty")
 """Fields with records, JSON values or names. All other lists contain numbers."""
+_ORDINARY, _USAGE, _TIMING = (
+    frozenset(one.name for one in fields(kind) if one.name not in _ADDED) for kind in (Response, Usage, Timing)
+)
 _OPTIONAL = (
     *("logprobs", "golden_logprobs", "decision", "contexts", "tool_calls", "turns"),
     *("reasoning", "refusal", "citations", "empty", "verbatim"),
@@ -62,6 +66,24 @@ def request_key(request: str) -> str:
     The request contains everything that is sent, and the identity of the model.
     """
     return hashlib.sha256(request.encode()).hexdigest()
+
+
+def response_from_text(text: str) -> Response:
+    """A response from JSON text. Raises ValueError with the name of an invalid field."""
+    value = json.loads(text)
+    if _is_ordinary(value):  # most are, and one strict validation is faster than the comparison of all fields
+        with suppress(ValidationError):
+            if not (response := _RESPONSE.validate_json(text, strict=True)).problem:
+                return response
+    return response_from_json(value)
+
+
+def _is_ordinary(value: Any) -> bool:
+    """Whether this has only known fields, and none that an application adds."""
+    if not isinstance(value, dict) or not value.keys() <= _ORDINARY:
+        return False
+    parts = (value.get("usage"), _USAGE), (value.get("timing"), _TIMING)
+    return all(isinstance(part, dict) and part.keys() <= known for part, known in parts)
 
 
 def response_from_json(value: Any) -> Response:

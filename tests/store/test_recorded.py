@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -14,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.records import Response, Timing, Usage
-from evalharness.store.recorded import canonical, nearest, request_key, response_from_json, response_to_json
+from evalharness.store.recorded import (
+    canonical,
+    nearest,
+    request_key,
+    response_from_json,
+    response_from_text,
+    response_to_json,
+)
 
 TEXTS = st.text(st.characters(codec=None, categories=["L", "N", "P", "Z", "S", "C"]), max_size=8).filter(
     lambda text: json.loads(json.dumps(text)) == text  # JSON joins two adjacent halves of a surrogate pair
@@ -212,9 +219,31 @@ def test_response_round_trip() -> None:
     ],
 )
 def test_invalid_response(change: dict[str, Any], message: str) -> None:
-    """An invalid field of a response is an error with its name."""
+    """An invalid field of a response is an error with its name, in plain data and in JSON text."""
+    value = {**response_to_json(RESPONSE), **change}
     with pytest.raises(ValueError, match=message):
-        response_from_json({**response_to_json(RESPONSE), **change})
+        response_from_json(value)
+    with pytest.raises(ValueError, match=message):
+        response_from_text(json.dumps(value))
+
+
+@given(
+    change=st.dictionaries(st.sampled_from([one.name for one in fields(Response)]) | TEXTS, VALUES, max_size=2),
+    usage=st.dictionaries(st.sampled_from([one.name for one in fields(Usage)]) | TEXTS, VALUES, max_size=1),
+)
+def test_text_and_data_are_read_alike(change: dict[str, Any], usage: dict[str, Any]) -> None:
+    """A response in JSON text is the one of its plain data, or the same error."""
+    plain = response_to_json(replace(RESPONSE, text="Yes."))
+    value = plain | {"usage": plain["usage"] | usage} | change
+    assert outcome(response_from_text, json.dumps(value)) == outcome(response_from_json, value)
+
+
+def outcome(read: Callable[[Any], Response], given: Any) -> Response | str:
+    """The response, or the message of its error."""
+    try:
+        return read(given)
+    except ValueError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1])
