@@ -55,7 +55,7 @@ ON_DEMAND = (
     "rapidfuzz.distance",
 )
 """What the last steps import on first use. `aevaluate` imports it early: it evaluates in a thread of its own."""
-_OBJECTS = 20_000
+_OBJECTS = 200_000
 """New objects between two collections of the youngest ones. Python's default is 700."""
 
 

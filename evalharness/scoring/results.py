@@ -97,6 +97,8 @@ def checked(metric: Metric, result: Result) -> _Checked:
     A rounding step beyond the interval is cut off. Parts must be finite and few. Explanation, note and question are
     cut to 2,000 characters.
     """
+    if type(result) is float and 0 <= result <= 1:  # most are
+        return Score(metric.name, round(abs(result), SCORE_DIGITS), metric.signature)  # abs: there is -0.0
     if isinstance(result, MetricError):
         return result
     if isinstance(result, NotApplicable):
