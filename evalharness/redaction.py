@@ -26,6 +26,8 @@ _MIN_CHARS = 6
 """Redacting shorter values would hide ordinary words and protect nothing."""
 _forms: Mapping[str, str] = {}
 """Each encoding of each known secret, and its replacement. Replaced, never modified, because other threads read it."""
+_in_json: tuple[bytes, ...] = ()
+"""Each of these encodings as UTF-8 in a JSON text."""
 _pattern: re.Pattern[str] | None = None
 _lock = threading.Lock()
 
@@ -132,6 +134,11 @@ def scrubbed(value: Any) -> Any:
     return [scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
+def may_show_secret(line: bytes) -> bool:
+    """Whether a JSON text in UTF-8 may have a value that `scrubbed` would change."""
+    return any(form in line for form in _in_json)
+
+
 def _replacement(found: re.Match[str]) -> str:
     """The replacement, with an even number of backslashes before it.
 
@@ -147,12 +154,14 @@ def _register(name: str, value: str) -> None:
 
 
 def _register_all(name: str, values: Iterable[str]) -> None:
-    global _forms, _pattern
+    global _forms, _in_json, _pattern
     forms = {form for value in values if len(value) >= _MIN_CHARS for form in _encodings(value)}
     if not forms:
         return
     with _lock:
         _forms = {**_forms, **dict.fromkeys(forms, f"[{name}]")}
+        # JSON escapes character by character, so a text with one of the encodings has its escaped form
+        _in_json = tuple(json.dumps(form, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass") for form in _forms)
         longest_first = sorted(_forms, key=len, reverse=True)
         _pattern = re.compile(rf"(\\*)({'|'.join(re.escape(form) for form in longest_first)})")
 

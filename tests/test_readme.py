@@ -164,4 +164,4 @@ def test_the_provider_of_the_page_on_extensions(pytester: pytest.Pytester) -> No
     pytester.syspathinsert()
     done = pytester.runpytest_subprocess("--llm-suite=loud", "-p", "evalharness.plugin", "-p", "no:cacheprovider")
     done.assert_outcomes(passed=1)
-    assert '"value": 1.0' in (pytester.path / "reports/loud/run.jsonl").read_text()
+    assert '"value":1.0' in (pytester.path / "reports/loud/run.jsonl").read_text()

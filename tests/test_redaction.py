@@ -19,7 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness import redaction
-from evalharness.redaction import Secret, scrub
+from evalharness.redaction import Secret, scrub, scrubbed
+from evalharness.store.sample_lines import json_line, sample_line, sample_to_json
+from evalharness.testing import sample
 
 KEY = "sk-a+b/c?d=e&f<g>\"h'i\\j k"
 """Characters that encodings change."""
@@ -41,6 +43,7 @@ def known(**values: str) -> Iterator[None]:
     """Only these secrets, by variable name, without those of other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(redaction, "_forms", {})
+        patch.setattr(redaction, "_in_json", ())
         patch.setattr(redaction, "_pattern", None)
         for name, value in values.items():
             patch.setenv(name, value)
@@ -230,6 +233,19 @@ def test_no_form_survives(value: str, before: str, after: str) -> None:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             shown = scrub(f"{before} {encode((before + value + after).encode()).decode()}")
             assert value.encode() not in _decoded(shown)
+
+
+ANY = st.text(st.characters(), max_size=20)
+
+
+@given(st.text(st.sampled_from(string.printable), min_size=12, max_size=60).map(str.strip), ANY, ANY)
+def test_a_line_of_a_record(value: str, before: str, after: str) -> None:
+    """A sample is written as if its texts were redacted one by one, whatever JSON escapes in them and in the key."""
+    with known(SOME_KEY=value or "key"):
+        for escape in ENCODINGS.values():
+            one = sample("a", before + escape(value) + after, tags=(before, escape(value)))
+            plain = json_line(scrubbed(sample_to_json(one)))
+            assert json.loads(sample_line(one))["sample"] == json.loads(plain)
 
 
 def test_many_threads() -> None:

@@ -183,9 +183,10 @@ def _run(
             evaluation.start()
             on_start(evaluation)
             import_modules(LAST_STEPS)  # while the requests are in flight
-            for key in evaluation.selected:
-                evaluation.add(sample := evaluation.wait(key))
-                on_sample(sample)
+            for samples in evaluation.requests.samples(evaluation.selected):
+                evaluation.add(*samples)
+                for sample in samples:
+                    on_sample(sample)
             evaluation.speed.measure(3)
             confirm(evaluation, on_message)
             for line in resources.imports.unused() if resources.imports else ():

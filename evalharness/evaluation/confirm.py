@@ -241,11 +241,9 @@ def _sample_both(
         found = 0
         while len(sent) > most:
             future, is_mine = sent.popleft()
-            sample, add = future.result(), evaluation.add
-            if not is_mine:
-                assert reference
-                add = reference.add
-            add(sample)
+            sample, side = future.result(), evaluation if is_mine else reference
+            assert side
+            side.add(sample)
             found += is_mine and not sample.recorded_at
         return found
 

@@ -3,8 +3,8 @@
     evaluation = open_evaluation("support", resources)
     with resources:
         evaluation.start()
-        for key in evaluation.selected:
-            evaluation.add(evaluation.wait(key))
+        for samples in evaluation.requests.samples(evaluation.selected):
+            evaluation.add(*samples)
         confirm(evaluation)
     outcome = evaluation.finish()
 
@@ -101,9 +101,9 @@ class Evaluation:
         """Wait for the sample of a request."""
         return self.requests.future(key).result()
 
-    def add(self, sample: Sample) -> None:
-        """Append a sample to the record. Raises StoreError."""
-        self._record().append(sample)
+    def add(self, *samples: Sample) -> None:
+        """Append samples to the record. Raises StoreError."""
+        self._record().append(*samples)
 
     def decide(self, *, screening: bool = False) -> list[Verdict]:
         """The verdicts on the samples so far; none for a stopped run. While `screening`, no gate fails yet."""

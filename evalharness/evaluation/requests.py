@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
@@ -21,6 +21,8 @@ from evalharness.store import Commit
 _log = get_logger(__name__)
 MOST_AHEAD = 2_000
 """Requests of a model that are sent and not waited for: each takes several kilobytes."""
+_MOST_TOGETHER = 64
+"""Samples that a record gets at once. One that is waited for does not keep others back."""
 
 
 class Requests:
@@ -86,6 +88,18 @@ class Requests:
         self._send_ahead(key.model)
         self._collect_reference(MOST_AHEAD)
         return found
+
+    def samples(self, keys: Iterable[SampleKey]) -> Iterator[list[Sample]]:
+        """Yield the samples of planned requests in order, as they arrive: together those that are there already."""
+        arrived: list[Sample] = []
+        for key in keys:
+            future = self.future(key)
+            if arrived and (len(arrived) == _MOST_TOGETHER or not future.done()):
+                yield arrived
+                arrived = []
+            arrived.append(future.result())
+        if arrived:
+            yield arrived
 
     def collect_reference(self) -> None:
         """Wait for the samples of the other version, and append them to its record."""

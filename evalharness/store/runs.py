@@ -23,12 +23,19 @@ from pydantic import TypeAdapter, ValidationError
 from evalharness.errors import StoreError
 from evalharness.records import JudgedAgain, Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.records.marks import marked_keys
-from evalharness.redaction import scrubbed
-from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
+from evalharness.store.files import CREATE, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
 from evalharness.store.recorded import canonical
 from evalharness.store.run_header import header_from_json, header_to_json, settings_of
-from evalharness.store.sample_lines import out_of_range, read_sample, sample_again, sample_to_json, written_sample
+from evalharness.store.sample_lines import (
+    json_line,
+    out_of_range,
+    read_sample,
+    sample_again,
+    sample_line,
+    sample_to_json,
+    written_sample,
+)
 from evalharness.store.stored_samples import SampleLog, so_far
 from evalharness.store.upgrade import (
     RUN_SCHEMA,
@@ -85,29 +92,29 @@ class RunWriter:
             with suppress(FileNotFoundError):  # of a killed run
                 os.unlink(self._part.name, dir_fd=folder)
             os.close(os.open(self._part.name, CREATE, 0o644, dir_fd=folder))
-        self._write(header_to_json(header))
+        self._write(json_line(header_to_json(header)))
 
-    def append(self, sample: Sample) -> None:
-        """Append a sample."""
-        start = self._size
-        self._write({"sample": sample_to_json(sample)})
-        self.samples.append(sample, start, self._size)
+    def append(self, *samples: Sample) -> None:
+        """Append samples."""
+        lines, start = [sample_line(sample) for sample in samples], self._size
+        self._write(b"".join(lines))
+        for sample, line in zip(samples, lines, strict=True):
+            self.samples.append(sample, start, start + len(line))
+            start += len(line)
 
     def end(self, run: Run) -> None:
         """Write the last lines, and give the file its name."""
         for judged in run.judged_again:
-            self._write({"judged_again": _JUDGED.dump_python(judged, mode="json")})
+            self._write(json_line({"judged_again": _JUDGED.dump_python(judged, mode="json")}))
         end = _End(_selection(run), run.stopped, run.calibration_s, run.stability, run.lost_nodes)
         line = _END.dump_python(end, mode="json")
         if not run.lost_nodes:  # older versions read the records of runs that lost none
             del line["lost_nodes"]
-        self._write({"end": line}, last=True)
+        self._write(json_line({"end": line}), last=True)
 
-    def _write(self, value: dict[str, Any], *, last: bool = False) -> None:
-        line = json.dumps(scrubbed(value), ensure_ascii=False, allow_nan=False) + "\n"
-        data = line.encode("utf-8", LONE_SURROGATES)
+    def _write(self, data: bytes, *, last: bool = False) -> None:
         with writing(self._path), folder_of(self._part, self._root) as folder:
-            # opened for each line: a session with a thousand suites has too many files to keep them open
+            # opened each time: a session with a thousand suites has too many files to keep them open
             handle = os.open(self._part.name, _APPEND, dir_fd=folder)
             try:
                 write_all(handle, data)
@@ -190,8 +197,7 @@ def canonical_run(run: Run) -> bytes:
     lines = [{name: value for name, value in header.items() if name not in _OF_THE_OCCASION}]
     for sample in sorted(run.samples, key=lambda sample: sample.key):
         line = sample_to_json(sample)
-        if line["response"]:
-            del line["response"]["timing"]
+        (line["response"] or {}).pop("timing", None)
         lines.append({name: value for name, value in line.items() if name not in _OF_THE_OCCASION})
     return "".join(canonical(line) + "\n" for line in lines).encode()
 

@@ -6,31 +6,40 @@ import json
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from evalharness.errors import StoreError
 from evalharness.records import Sample
-from evalharness.store.recorded import drop_empty, without_empty
+from evalharness.redaction import may_show_secret, scrubbed
+from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.upgrade import upgraded_run_line, with_context_records
 
 _MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
 _SAMPLE, _LINE = TypeAdapter(Sample), TypeAdapter(dict[str, Sample])
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_FOLDER: Any = {"__all__": {"attachments": {"__all__": {"folder"}}}}
+_FOLDERS: Any = {"messages": _FOLDER, "response": {"turns": _FOLDER}}
+"""Fields of this machine, which are not stored."""
 
 
 def sample_to_json(sample: Sample) -> dict[str, Any]:
-    """A sample as plain data."""
-    value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
-    for message in value["messages"]:
-        drop_empty(message)
-    if value["response"]:
-        value["response"] = without_empty(value["response"])
-    for name in ("metrics_cost_usd", "recorded_from", "violations", "not_applicable"):
-        if not value[name]:
-            del value[name]
-    for score in value["scores"]:
-        for name in ("explanation", "parts", "note", "question", "against"):
-            if not score[name]:
-                del score[name]
+    """A sample as plain data, without the fields that have their default."""
+    value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json", exclude_defaults=True, exclude=_FOLDERS)
     return value
+
+
+def sample_line(sample: Sample) -> bytes:
+    """The line of a sample in a record, without keys."""
+    try:
+        line = _LINE.dump_json({"sample": sample}, exclude_defaults=True, exclude={"sample": _FOLDERS})
+    except PydanticSerializationError:  # half a surrogate pair
+        return json_line({"sample": sample_to_json(sample)})
+    return json_line({"sample": sample_to_json(sample)}) if may_show_secret(line) else line + b"\n"
+
+
+def json_line(value: dict[str, Any]) -> bytes:
+    """A line of a record, without keys."""
+    return _JSON.encode(scrubbed(value)).encode("utf-8", LONE_SURROGATES) + b"\n"
 
 
 def sample_from_json(value: Any) -> Sample:

@@ -301,7 +301,7 @@ def test_refusals(
 def test_another_suites_run_is_refused(project: Project) -> None:
     """`--run` with the record of another suite."""
     path = project.root / "reports/demo/run.jsonl"
-    path.write_text(path.read_text().replace('"suite": "demo"', '"suite": "other"', 1))
+    path.write_text(path.read_text().replace('"suite":"demo"', '"suite":"other"', 1))
     done = project.command("judge", "calibrate", "demo", "--run", str(path))
     assert done.exit_code == 1
     assert "expected a run of the suite 'demo', got one of 'other'" in done.stderr

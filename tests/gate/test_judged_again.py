@@ -123,7 +123,7 @@ def test_a_damaged_line_of_the_record(project: JudgedProject) -> None:
     project.accept_judged()
     project.evaluate_judged([OTHERS[0]])
     path = project.root / "reports/demo/run.jsonl"
-    path.write_text(path.read_text().replace('"judged_again": {"metric"', '"judged_again": {"metrics"'))
+    path.write_text(path.read_text().replace('"judged_again":{"metric"', '"judged_again":{"metrics"'))
     result = project.command("gate", path)
     assert result.exit_code == 1
     assert "invalid run record" in result.output

@@ -99,9 +99,9 @@ def test_a_record_from_elsewhere(changed):
     """Names in a record are not used as paths."""
     record = changed.read("reports/demo/run.jsonl")
     for old, new, message in (
-        ('"suite": "demo"', '"suite": "../demo"', "expected the name of a suite, model or prompt, got '../demo'"),
+        ('"suite":"demo"', '"suite":"../demo"', "expected the name of a suite, model or prompt, got '../demo'"),
         ('"plain"', '"../../plain"', "expected the name of a suite, model or prompt, got '../../plain'"),
-        ('"prompts": {"plain"', '"prompts": {"other"', "has no identity for fake or plain"),
+        ('"prompts":{"plain"', '"prompts":{"other"', "has no identity for fake or plain"),
         ('"fake"', '"../../fake"', "expected the name of a suite, model or prompt, got '../../fake'"),
     ):
         changed.write("reports/demo/run.jsonl", record.replace(old, new))

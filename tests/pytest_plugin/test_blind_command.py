@@ -112,7 +112,7 @@ def test_nothing_to_choose(changed):
             True,
         )
     text = changed.read("reports/demo/run.jsonl")
-    other = changed.write("other.jsonl", text.replace('"suite": "demo"', '"suite": "else"'))
+    other = changed.write("other.jsonl", text.replace('"suite":"demo"', '"suite":"else"'))
     two = call(changed, "review", "demo", str(other), "--html", out)
     assert (two.exit_code, "expected two runs of one suite, got demo and else" in two.output) == (1, True)
     assert not (changed.root / "b.html").exists()

@@ -90,16 +90,18 @@ def test_evaluate_in_a_loop(accepted):
 
 
 def test_an_interrupt(accepted):
-    """An exception from `on_sample` ends the run, and the record is marked as stopped."""
+    """An exception from `on_sample` ends the run. The record has all samples that were seen, marked as stopped."""
+    seen = set()
 
     def interrupt(sample):
+        seen.add(sample.key)
         if sample.key.case == "case-4":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         evaluated(accepted, on_sample=interrupt)
     run = read_run(accepted.root / RECORD)
-    assert (run.stopped, len(run.samples)) == (True, 5)
+    assert (run.stopped, len(seen), seen <= {sample.key for sample in run.samples}) == (True, 5, True)
     assert accepted.verdict()["status"] == "error"
 
 

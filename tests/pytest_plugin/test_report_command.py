@@ -97,7 +97,7 @@ def test_a_green_run(project):
 def test_a_foreign_record(worse, name):
     """Names in a foreign record become safe file names."""
     path = worse.root / "reports/demo/run.jsonl"
-    path.write_text(path.read_text().replace('"suite": "demo"', f'"suite": "{name}"'))
+    path.write_text(path.read_text().replace('"suite":"demo"', f'"suite":"{name}"'))
     result = report(worse, str(path))
     assert (result.exit_code, "expected the name of a suite" in result.output) == (1, True)
 

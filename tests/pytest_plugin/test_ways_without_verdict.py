@@ -193,14 +193,14 @@ def report_in_commit(job: Job) -> None:
 def lost_sample(job: Job) -> None:
     """Take the answer to a case from the record."""
     lines = job.read(RECORD).splitlines(keepends=True)
-    job.write(RECORD, "".join(line for line in lines if '"key": ["case-3", "plain", "fake"' not in line))
+    job.write(RECORD, "".join(line for line in lines if '"key":["case-3","plain","fake"' not in line))
 
 
 def raised_scores(job: Job) -> None:
     """Run worse answers, and raise the scores in the record."""
     job.answer({case: GOOD.format(case) if n % 2 else "No." for n, case in enumerate(CASES)})
     job.commit_and_run()
-    raised = re.sub(r'"metric": "rouge_l", "value": [0-9.]+', '"metric": "rouge_l", "value": 1.0', job.read(RECORD))
+    raised = re.sub(r'"metric":"rouge_l","value":[0-9.]+', '"metric":"rouge_l","value":1.0', job.read(RECORD))
     job.write(RECORD, raised)
 
 

@@ -62,7 +62,7 @@ def test_a_lost_mark_is_an_error(project: Project) -> None:
     project.evaluate()
     path = "reports/demo/run.jsonl"
     text = project.read(path)
-    project.write(path, text.replace(', "not_applicable": [{"reason": "no golden answer", "metric": "exact"}]', "", 1))
+    project.write(path, text.replace(',"not_applicable":[{"reason":"no golden answer","metric":"exact"}]', "", 1))
     assert project.command("gate", project.root / path).exit_code == 1
     lines = [json.loads(line) for line in text.splitlines()]
     for line in lines:

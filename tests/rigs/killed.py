@@ -22,7 +22,7 @@ from typing import Any
 
 from evalharness import evaluate
 from evalharness.config import load_config
-from evalharness.evaluation import acceptance
+from evalharness.evaluation import acceptance, requests
 from evalharness.evaluation.acceptance import Reason, accept_answers, accept_run
 from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.store import read_run
@@ -46,7 +46,8 @@ def accept_golden(root: Path) -> None:
 
 
 def evaluate_suite(root: Path) -> None:
-    """Run the suite over the reports of its last run."""
+    """Run the suite over the reports of its last run. Samples arrive one by one."""
+    requests._MOST_TOGETHER = 1
     evaluate("demo", config=load_config(root))
 
 

@@ -128,7 +128,7 @@ def reports(root: Path) -> Files:
 def mixture(found: Files, old: Files) -> bool:
     """Whether files of two runs are side by side, or one is not whole."""
     ages = {found[name] == old[name] for name in found.keys() - {"summary.md"}}
-    if "run.jsonl" in found and b'{"end": ' not in found["run.jsonl"]:
+    if "run.jsonl" in found and b'{"end":' not in found["run.jsonl"]:
         return True
     return len(ages) > 1
 

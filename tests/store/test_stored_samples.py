@@ -78,6 +78,6 @@ def test_a_large_record_of_schema_1(tmp_path: Path) -> None:
     """The samples of an old record are upgraded each time that they are read."""
     run = a_run([a_sample(name) for name in "abcd"])
     path = write(tmp_path / "run.jsonl", run)
-    old = path.read_text().replace('"schema": 2', '"schema": 1').replace(', "planned"]', "]")
+    old = path.read_text().replace('"schema":3', '"schema":1').replace(',"planned"]', "]")
     path.write_text(old.replace('"max_stages"', '"looks"'))
     assert list(read_run(path).samples) == list(run.samples)

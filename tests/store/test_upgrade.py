@@ -41,7 +41,7 @@ NEW_REQUEST = {
 
 def older(text: str, **names: str) -> str:
     """The text of a file with schema 1 and its old field names."""
-    text = re.sub('{"schema": [23]', '{"schema": 1', text)
+    text = re.sub('{"schema":( ?)[23]', r'{"schema":\g<1>1', text)
     for today, then in names.items():
         text = text.replace(f'"{today}":', f'"{then}":')
     return text
@@ -62,7 +62,7 @@ def test_a_run(tmp_path: Path, repeat: int, key: tuple[str, int]) -> None:
     """Repeats from 1,000 and 2,000 on get a purpose; a sample that is not planned is of a confirmation."""
     run = a_run((a_sample("a"), a_sample("a", repeat=repeat)), planned=(SampleKey("a", "p", "m", 0),))
     path = write(tmp_path / "run.jsonl", run)
-    path.write_text(older(path.read_text(), max_stages="looks").replace(', "planned"]', "]"))
+    path.write_text(older(path.read_text(), max_stages="looks").replace(',"planned"]', "]"))
     found = read_run(path)
     assert (found.samples[-1].purpose, found.samples[-1].key.repeat) == key
     assert found.header == run.header
