@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from evalharness.templating.chat import ChatSandbox
 from evalharness.templating.filters import FILTERS
-from evalharness.templating.sandbox import Sandbox, TemplateError
+from evalharness.templating.prompts import PromptSandbox
+from evalharness.templating.sandbox import TemplateError
 
 _CANARY = "canary-4f1d"
 _VARS: Mapping[str, Any] = {
@@ -32,7 +33,7 @@ def _render(
     if chat:
         chats = ChatSandbox(**limits, today=date(2026, 1, 1))
         return chats.render(chats.compile_chat_template(source), {**_VARS, **variables})
-    sandbox = Sandbox(**limits)
+    sandbox = PromptSandbox(**limits)
     return sandbox.render(sandbox.compile_prompt(source), {**_VARS, **variables})
 
 

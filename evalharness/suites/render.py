@@ -23,7 +23,8 @@ from evalharness.records import (
     Suite,
 )
 from evalharness.records.suite import PART_BREAK
-from evalharness.templating.sandbox import Sandbox, TemplateError
+from evalharness.templating.prompts import PromptSandbox
+from evalharness.templating.sandbox import TemplateError
 
 Read = Callable[[str, str], Attachment]
 """Returns the file of a kind (`image`, `file`) and a path relative to the suite."""
@@ -38,7 +39,7 @@ class Renderer:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._sandbox = Sandbox(max_chars=limits.prompt_chars, max_steps=limits.template_steps)
+        self._sandbox = PromptSandbox(max_chars=limits.prompt_chars, max_steps=limits.template_steps)
         self.chars, self.steps = 0, 0.0
         """Of all messages so far."""
         self._compiled = lru_cache(maxsize=None)(self._sandbox.compile_prompt)
@@ -56,7 +57,8 @@ class Renderer:
     def message(self, turn: Message, variables: Mapping[str, Any], read: Read | None = None) -> Message:
         """One message. `read` returns its files, if it has any. Raises TemplateError, and what `read` raises."""
         if not turn.attachments:
-            return Message(turn.role, self.text(turn.content, variables))
+            text = self.text(turn.content, variables)
+            return turn if text == turn.content else Message(turn.role, text)
         assert read is not None
         content, files = "", list[Attachment]()
         for part in turn.parts():
@@ -108,9 +110,10 @@ class RequestMaker:
 
     def request(self, case: Case, key: SampleKey) -> Request:
         """The request for a planned sample of a case. The messages of the last case are kept, for its repeats."""
-        if self._first is None or self._last is None or self._last[0] is not case or self._last[1] != key.prompt:
-            self._first, self._last = self._rendered(case, key), (case, key.prompt)
-        return replace(self._first, key=key, params=_seeded(self._suite.params, key.repeat))
+        if self._first is not None and self._last and self._last[0] is case and self._last[1] == key.prompt:
+            return replace(self._first, key=key, params=_seeded(self._suite.params, key.repeat))
+        self._first, self._last = self._rendered(case, key), (case, key.prompt)
+        return self._first
 
     def _rendered(self, case: Case, key: SampleKey) -> Request:
         suite, prompt = self._suite, self._suite.prompts[key.prompt]
@@ -121,7 +124,7 @@ class RequestMaker:
             key,
             messages,
             _shared(messages, self._common_of(prompt)),
-            suite.params,
+            _seeded(suite.params, key.repeat),
             variables=variables,
             tools=suite.tools,
             dialogue=Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None,
@@ -171,7 +174,8 @@ def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:
 
 
 def _shared(messages: tuple[Message, ...], common: tuple[Message, ...]) -> int:
-    return next((i for i, pair in enumerate(zip(messages, common, strict=False)) if pair[0] != pair[1]), len(common))
+    pairs = enumerate(zip(messages, common, strict=False))
+    return next((i for i, (own, other) in pairs if own is not other and own != other), len(common))
 
 
 def _seeded(params: Params, repeat: int, purpose: Purpose = "planned") -> Params:

@@ -12,8 +12,8 @@ from functools import wraps
 from itertools import islice
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, Undefined, UndefinedError, meta, nodes
-from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, Undefined, UndefinedError, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as ALL_TESTS
@@ -22,8 +22,8 @@ from jinja2.visitor import NodeTransformer
 
 from evalharness.errors import did_you_mean
 from evalharness.templating.errors import TemplateError as TemplateError
-from evalharness.templating.errors import failed_line
-from evalharness.templating.filters import FILTERS, allowed, check_needles
+from evalharness.templating.errors import failed_line, template_errors
+from evalharness.templating.filters import allowed, check_needles
 
 _TEXT_METHODS = frozenset(
     """
@@ -33,7 +33,6 @@ _TEXT_METHODS = frozenset(
     """.split()  # noqa: SIM905
 )
 STRUCTURE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
-_GROWTH = (nodes.Macro, nodes.CallBlock, nodes.Block, nodes.Concat)
 _MAX_TOKENS = 50_000
 """Tokens of one template, counted before parsing. A long chat template has 10,000."""
 _MAX_BITS = 1_000
@@ -98,14 +97,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         tests: Mapping[str, Any] = ALL_TESTS
         self.tests = {name: self._metered(test) for name, test in tests.items()}
 
-    def compile_prompt(self, source: str) -> Template:
-        """The compiled template of a suite. Raises TemplateError, also for macros."""
-        return self._checked_template(source, (*STRUCTURE, *_GROWTH))
-
-    def variables(self, source: str) -> set[str]:
-        """The variables that a template reads."""
-        return meta.find_undeclared_variables(self.parse(source))
-
     def render(self, template: Template, variables: Mapping[str, Any]) -> str:
         """The rendered text. Raises TemplateError, also for too much output or work."""
         self.steps, pieces, size = 0.0, [], 0
@@ -123,25 +114,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.concat(pieces)
 
     def _checked_template(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> Template:
+        with template_errors():
+            return self._template_of(self._checked_tree(source, forbidden))
+
+    def _checked_tree(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> nodes.Template:
+        if any(islice((1 for _, kind, _ in self.lex(source) if kind != "data"), _MAX_TOKENS, None)):
+            raise TemplateError(f"the template has more than {_MAX_TOKENS} tokens")
+        tree = self.parse(source)
+        for node in tree.find_all(forbidden):
+            kind = type(node).__name__.lower()
+            hint = ": write {{ a }}{{ b }}" if kind == "concat" else ""
+            message = f"line {node.lineno} of the template: '{kind}' is not allowed here{hint}"
+            raise TemplateError(message, node.lineno)
+        return tree
+
+    def _template_of(self, tree: nodes.Template) -> Template:
         self.steps = 0.0  # jinja2 evaluates constant expressions while compiling
-        try:
-            if any(islice((1 for _, kind, _ in self.lex(source) if kind != "data"), _MAX_TOKENS, None)):
-                raise TemplateError(f"the template has more than {_MAX_TOKENS} tokens")
-            tree = self.parse(source)
-            for node in tree.find_all(forbidden):
-                kind = type(node).__name__.lower()
-                hint = ": write {{ a }}{{ b }}" if kind == "concat" else ""
-                message = f"line {node.lineno} of the template: '{kind}' is not allowed here{hint}"
-                raise TemplateError(message, node.lineno)
-            return Template.from_code(self, self.compile(_Metered().visit(tree)), self.globals)
-        except TemplateSyntaxError as error:
-            hint = _filter_hint(error.message or "")
-            message = f"line {error.lineno} of the template: {error.message}{hint}"
-            raise TemplateError(message, error.lineno) from None
-        except RecursionError:
-            raise TemplateError("the template is nested too deeply") from None
-        except (ValueError, SyntaxError, ArithmeticError, MemoryError) as error:  # from compiling the generated Python
-            raise TemplateError(f"the template cannot be compiled: {error}") from None
+        return Template.from_code(self, self.compile(_Metered().visit(tree)), self.globals)
 
     def _check_size(self, size: float) -> None:
         if size > self.max_chars:
@@ -288,8 +277,3 @@ def _check_single(item: Any, printed: bool) -> None:
         str(item)  # raises UndefinedError
     elif printed and not isinstance(item, str | int | float | None):
         raise SecurityError(f"{{{{ }}}} cannot print a {type(item).__name__}: call it or add |list")
-
-
-def _filter_hint(message: str) -> str:
-    named = message.startswith("No filter named")
-    return did_you_mean(message.split("'")[1], FILTERS) if named else ""
