@@ -146,7 +146,8 @@ class _StoredAnswers(Mapping[str, tuple[str, ...]]):
         place = self._known.place(case)
         if place is None or self._places[place] < 0:
             raise KeyError(case)
-        return tuple(self._spool[self._places[place]])
+        answers: tuple[str, ...] = self._spool[self._places[place]]
+        return answers
 
     def __iter__(self) -> Iterator[str]:
         return (case for case, place in zip(self._known, self._places, strict=True) if place >= 0)

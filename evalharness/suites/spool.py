@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
+import marshal
 import os
 import tempfile
 import weakref
@@ -21,7 +21,11 @@ class Spool:
     """Values in a file without a name, which no other process can open, and which is gone when this one ends."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        """Write the values, as JSON has them: tuples become lists. Raises StoreError if the disk is full."""
+        """Write the values: plain ones, of the types that JSON has, and tuples. Raises StoreError if the disk is full.
+
+        The format is that of the module `marshal`, which takes a tenth of the time of JSON. No other process can have
+        written to the file, so that nothing of another version of Python, and nothing damaged is read.
+        """
         self._ends = array("Q", [0])
         try:
             self._handle = self._written(values)
@@ -34,7 +38,7 @@ class Spool:
         """Write the values. Returns the handle of the file."""
         with tempfile.TemporaryFile() as file:
             for value in values:
-                data = json.dumps(value).encode()
+                data = marshal.dumps(value)
                 self._ends.append(self._ends[-1] + len(data))
                 file.write(data)
             file.flush()
@@ -45,7 +49,8 @@ class Spool:
 
     def __getitem__(self, place: int) -> Any:
         """The value at a place, from 0. From any thread."""
-        return self._read(place, place + 1)[0]
+        start, end = self._ends[place], self._ends[place + 1]
+        return marshal.loads(os.pread(self._handle, end - start, start))  # noqa: S302 - written by this process
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self), _AT_ONCE):
@@ -55,4 +60,4 @@ class Spool:
         first = self._ends[start]
         data = os.pread(self._handle, self._ends[end] - first, first)
         bounds = [one - first for one in self._ends[start : end + 1]]
-        return [json.loads(data[a:b]) for a, b in itertools.pairwise(bounds)]
+        return [marshal.loads(data[a:b]) for a, b in itertools.pairwise(bounds)]  # noqa: S302
