@@ -11,8 +11,8 @@ from evalharness.config import Config
 from evalharness.errors import ConfigError, Problem, SuiteError, did_you_mean
 from evalharness.records import USER, ConfiguredText, Location, Message, Prompt, Suite
 from evalharness.suites.prompt_format import FormatError, check_filled, template_of
-from evalharness.suites.prompts import render_problems
 from evalharness.suites.render import Renderer
+from evalharness.suites.render_checks import render_problems
 
 if TYPE_CHECKING:  # only a suite with such a prompt needs the child process
     from evalharness.application.prompt_source import PromptTexts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import MetricError, Problem
@@ -18,47 +19,69 @@ def coverage_of_suite(cases: Sequence[Case], metrics: Mapping[str, Any]) -> list
     return [one for one in found if one.reasons]
 
 
-def metric_problems(
-    cases: Sequence[Case], metrics: Mapping[str, Any], place: Callable[[str, str], Problem]
-) -> Iterator[Problem]:
-    """Yield a problem for each metric that no case gives anything to score. `place`: of a name and a message."""
-    for name, metric in metrics.items():
-        try:
-            if found := list(_wrong_expectations(cases, metric)):
-                yield from found
-            elif why := _lacking(cases, metric):
+class Applicable:
+    """Finds what each metric applies to, from one case after the other."""
+
+    def __init__(self, metrics: Mapping[str, Any], tags: Collection[str]) -> None:
+        """`metrics`: opened, by name. `tags`: those of the gates."""
+        self._metrics, self._tags = metrics, frozenset(tags)
+        self._found = {name: _Found() for name in metrics}
+
+    def add(self, case: Case) -> None:
+        """Ask each metric about a case."""
+        groups = ["", *self._tags.intersection(case.tags)]
+        for name, found in self._found.items():
+            if not found.raised:
+                found.add(case, groups, self._metrics[name])
+
+    def metric_problems(self, place: Callable[[str, str], Problem]) -> Iterator[Problem]:
+        """Yield a problem for each metric that no case gives anything to score, and for each unreadable expectation.
+
+        `place`: of a name and a message.
+        """
+        for name, found in self._found.items():
+            if found.raised:
+                yield place(name, f"the metric '{name}' raised {found.raised}")
+            elif found.unreadable:
+                yield from found.unreadable
+            elif why := found.lacking.get(""):
                 yield place(name, f"the metric '{name}' applies to no case: each has {why}")
-        except Exception as error:  # code of another package
-            yield place(name, f"the metric '{name}' raised {describe(error)}")
 
-
-def _wrong_expectations(cases: Sequence[Case], metric: Any) -> Iterator[Problem]:
-    """A problem for each case whose expectation the metric cannot read."""
-    for case in cases:
-        try:
-            metric.missing_in(case)
-        except MetricError as error:
-            yield problem(*case.where, str(error))
+    def gate_problems(self, gates: Sequence[GateSpec]) -> Iterator[Problem]:
+        """Yield a problem for each gate on a tag whose metric applies to no case with it, or that cannot have `worst`."""
+        for gate in gates:
+            name, tag = gate.rule.metric, gate.rule.tag
+            if name not in self._metrics:
+                continue
+            if tag and (why := self._found[name].lacking.get(tag)):
+                yield problem(*gate.where, f"{name} applies to no case with the tag '{tag}': each has {why}")
+            if gate.rule.worst is not None and self._metrics[name].compares:
+                yield problem(*gate.where, f"worst: {name} compares with one accepted answer: {_ONE_ANSWER}")
 
 
 _ONE_ANSWER = "several are needed to tell a lost case from chance; remove 'worst'"
 
 
-def gate_problems(cases: Sequence[Case], gates: Sequence[GateSpec], metrics: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each gate on a tag whose metric applies to no case with it, or that cannot have `worst`."""
-    for gate in gates:
-        metric, tag = metrics.get(gate.rule.metric), gate.rule.tag
-        if tag and metric and (why := _lacking([case for case in cases if tag in case.tags], metric)):
-            yield problem(*gate.where, f"{gate.rule.metric} applies to no case with the tag '{tag}': each has {why}")
-        if gate.rule.worst is not None and metric and metric.compares:
-            yield problem(*gate.where, f"worst: {gate.rule.metric} compares with one accepted answer: {_ONE_ANSWER}")
+@dataclass(slots=True)
+class _Found:
+    """What one metric applies to."""
 
+    lacking: dict[str, str] = field(default_factory=dict)
+    """By tag, "" for all cases: what the first case lacks; empty if the metric applies to one."""
+    unreadable: list[Problem] = field(default_factory=list)
+    """A problem for each case whose expectation the metric cannot read."""
+    raised: str = ""
+    """The error of its code."""
 
-def _lacking(cases: Sequence[Case], metric: Any) -> str:
-    """What all cases lack for a metric; empty if it applies to one."""
-    why = ""
-    for case in reversed(cases):  # ends with the reason of the first case
-        why = metric.missing_in(case)
-        if not why:
-            break
-    return str(why)
+    def add(self, case: Case, groups: Iterable[str], metric: Any) -> None:
+        """Ask the metric about a case that belongs to these groups."""
+        try:
+            why = str(metric.missing_in(case))
+        except MetricError as error:
+            self.unreadable.append(problem(*case.where, str(error)))
+            return
+        except Exception as error:  # code of another package
+            self.raised = describe(error)
+            return
+        for group in groups:
+            self.lacking[group] = why and self.lacking.get(group, why)

@@ -38,8 +38,8 @@ class Survey:
     """Those that cases set, with that of their turns."""
     asserts: bool = False
     """Whether a case has assertions of its own."""
-    asks: bool = False
-    """Whether a case has questions for judges."""
+    talks: bool = False
+    """Whether a case has messages besides those of the prompt."""
 
     def add(self, case: CaseSchema) -> None:
         """Add a case, or a turn of one."""
@@ -47,7 +47,7 @@ class Survey:
         self.tags.update(case.tags)
         self.variables.update(case.vars)
         self.variables |= {USER} if case.turns or case.user else set()
-        self.asserts, self.asks = self.asserts or bool(case.assert_), self.asks or bool(case.judge)
+        self.asserts, self.talks = self.asserts or bool(case.assert_), self.talks or case.is_conversation
 
 
 class CaseReader:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,19 @@ from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import ASSERTIONS, Case, Run, Spec, Suite, Tool, World
+from evalharness.records import ASSERTIONS, Case, Prompt, Run, Spec, Suite, Tool, World
 from evalharness.records.names import NAME_RULE, is_name
-from evalharness.suites.applicable import gate_problems, metric_problems
+from evalharness.suites.applicable import Applicable
 from evalharness.suites.case_rows import CaseReader
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.gates import read_gates
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
-from evalharness.suites.prompts import PromptReader, render_problems, with_attachments
+from evalharness.suites.prompts import PromptReader
 from evalharness.suites.questions import asked, question_problems
 from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
+from evalharness.suites.render_checks import RenderChecks, with_attachments
 from evalharness.suites.schema import CaseSchema, SuiteSchema
 from evalharness.suites.specs import BEYOND, SpecReader
 from evalharness.suites.stored_cases import kept
@@ -82,12 +83,17 @@ class _Loader(Reading):
         golden = self._golden(survey.ids, metrics)
         prompts = PromptReader(self, document, {*raw.vars, *survey.variables})
         tools, world = self._tools(raw, document)
+        read = {name: prompts.prompt(name, given) for name, given in raw.prompts.items()}
+        files, renderer = self._attachments(read), Renderer(self.config.limits)
+        rendered = RenderChecks(read, raw.vars, renderer, self.config.limits, files)
+        applicable = Applicable(self._applied(golden), {gate.tag for gate in raw.gates})
+        cases = (self._case(*row, golden, checks, world) for row in reader.rows())
         suite = Suite(
             name=self._name,
             file=document.file,
             description=raw.description,
             models=tuple(raw.models),
-            prompts={name: prompts.prompt(name, given) for name, given in raw.prompts.items()},
+            prompts=read,
             default_prompts=tuple(raw.default_prompts or raw.prompts),
             params=read_params(raw.params),
             tools=tools,
@@ -97,18 +103,17 @@ class _Loader(Reading):
             gates=read_gates(
                 raw.gates, document, self._specs.opened, survey.tags, self, asserts=bool(raw.assert_) or survey.asserts
             ),
-            cases=kept((self._case(*row, golden, checks, world) for row in reader.rows()), survey.ids, checks),
+            cases=kept(_passing(cases, applicable.add, rendered.add), survey.ids, checks),
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._specs.check_judges(raw.models, document)
-        if survey.asks:
-            self.problems += question_problems(reader.rows(), self._specs.opened)
-        self._check_metrics(suite, golden, document)
-        renderer = Renderer(self.config.limits)
-        files = self._attachments(suite)
-        self.problems += render_problems(suite, renderer, self.config.limits, files)
-        self._check_turns(suite, renderer)
+        if not golden.problems and not self.problems:
+            self._check_metrics(suite, applicable, document)
+        self._check_assertions(suite)
+        self.problems += rendered.problems()
+        if survey.talks:
+            self._check_turns(suite, renderer)
         if self.problems:
             raise self.error()
         return with_attachments(suite, files) if files else suite
@@ -123,9 +128,9 @@ class _Loader(Reading):
         tools = read_tools(raw.tools, document, self)
         return tools, read_world(raw.world, tools, document, self)
 
-    def _attachments(self, suite: Suite) -> AttachmentReader | None:
+    def _attachments(self, prompts: Mapping[str, Prompt]) -> AttachmentReader | None:
         """What reads the pictures and documents of the messages; None for a suite without any."""
-        if not any(message.attachments for prompt in suite.prompts.values() for message in prompt.messages):
+        if not any(message.attachments for prompt in prompts.values() for message in prompt.messages):
             return None
         from evalharness.suites.attachments import AttachmentReader
 
@@ -133,10 +138,9 @@ class _Loader(Reading):
 
     def _check_turns(self, suite: Suite, renderer: Renderer) -> None:
         """Note the turns that the prompts do not send, or that cannot be rendered."""
-        if any(case.is_conversation for case in suite.cases):
-            from evalharness.suites.conversations import turn_problems
+        from evalharness.suites.conversations import turn_problems
 
-            self.problems += turn_problems(suite, renderer.variables, renderer.text)
+        self.problems += turn_problems(suite, renderer.variables, renderer.text)
 
     def _golden(self, ids: Sequence[str], metrics: Sequence[Spec]) -> Golden:
         golden = read_golden(self._name, self.config, ids)
@@ -147,15 +151,19 @@ class _Loader(Reading):
             self.problems.append(problem(golden.file, 0, 0, message))
         return golden
 
-    def _check_metrics(self, suite: Suite, golden: Golden, document: Document) -> None:
-        """Note each metric that no case gives anything to score. A missing golden file is a problem of its own."""
+    def _applied(self, golden: Golden) -> Mapping[str, Any]:
+        """The metrics that must apply to a case. A missing golden file is a problem of its own."""
         metrics = self._specs.opened
-        if golden.is_missing:
-            metrics = {name: metric for name, metric in metrics.items() if not metric.needs_golden}
-        if not golden.problems and not self.problems:
-            place = self._specs.places
-            found = metric_problems(suite.cases, metrics, lambda name, why: document.problem(place[name], why))
-            self.problems += list(found) or gate_problems(suite.cases, suite.gates, metrics)
+        return {name: one for name, one in metrics.items() if not (golden.is_missing and one.needs_golden)}
+
+    def _check_metrics(self, suite: Suite, applicable: Applicable, document: Document) -> None:
+        """Note each metric that no case gives anything to score."""
+        place = self._specs.places
+        found = list(applicable.metric_problems(lambda name, why: document.problem(place[name], why)))
+        self.problems += found or applicable.gate_problems(suite.gates)
+
+    def _check_assertions(self, suite: Suite) -> None:
+        """Note each gate on assertions that cannot compare them with accepted answers."""
         for gate in suite.gates:
             if gate.rule.metric == ASSERTIONS and (beyond := next(iter(self._specs.beyond.items()), None)):
                 self.problems.append(problem(*gate.where, BEYOND.format("a gate on assertions", *beyond)))
@@ -169,6 +177,8 @@ class _Loader(Reading):
         world: World | None,
     ) -> Case:
         document, loc = source
+        if raw.judge:
+            self.problems += question_problems(raw, document, loc, self._specs.opened)
         answers = golden.answers.get(raw.id, ())
         fields, data = _conversation(raw)
         more = data | ({"world": world.to_data()} if world else {})
@@ -198,6 +208,14 @@ class _Loader(Reading):
                     ("default_prompts", index),
                     f"no prompt '{prompt}' in this suite{did_you_mean(prompt, raw.prompts)}",
                 )
+
+
+def _passing(cases: Iterable[Case], *checks: Callable[[Case], None]) -> Iterator[Case]:
+    """The cases, each after these checks of it: reading all of them once more takes longer than a check."""
+    for case in cases:
+        for check in checks:
+            check(case)
+        yield case
 
 
 def _conversation(raw: CaseSchema) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evalharness.config import Limits
-from evalharness.errors import Problem, did_you_mean
-from evalharness.records import Attachment, Case, ConfiguredText, Location, Message, Prompt, Suite
+from evalharness.errors import did_you_mean
+from evalharness.records import Attachment, ConfiguredText, Location, Message, Prompt
 from evalharness.records.suite import PART_BREAK
 from evalharness.suites.document import Document, DocumentError, Loc
 from evalharness.suites.files import FileError
@@ -18,17 +15,12 @@ from evalharness.suites.prompt_files import (
     TEMPLATES,
     FileText,
     PromptFile,
-    has_lines,
     in_text,
     prompt_path,
     read_prompt_file,
 )
-from evalharness.suites.prompt_format import FormatError, check_filled, section_hint, template_of
+from evalharness.suites.prompt_format import FormatError, check_filled, template_of
 from evalharness.suites.reading import Reading
-from evalharness.suites.render import Renderer, TemplateError
-
-if TYPE_CHECKING:  # only some suites have attachments
-    from evalharness.suites.attachments import AttachmentReader, PromptAttachments
 
 _FILE = "file://"
 
@@ -178,62 +170,3 @@ def _reference(text: str) -> str | None:
     """The path of a text that is a reference to a file in other tools; None for another text."""
     line = text.strip()
     return line.removeprefix(_FILE) if line.startswith(_FILE) and "\n" not in line else None
-
-
-def render_problems(
-    suite: Suite, renderer: Renderer, limits: Limits, attachments: AttachmentReader | None = None
-) -> Iterator[Problem]:
-    """Render each message with each case, to find broken templates early: the first problem of each message.
-
-    `attachments`: None if no message has any.
-    """
-    for prompt in suite.prompts.values():
-        files = attachments.of_prompt(prompt.name) if attachments else None
-        for turn, where in zip(prompt.messages, prompt.places, strict=True):
-            check = _Check(turn, where, renderer, limits, files, suite.vars, turn is prompt.messages[-1])
-            if problem := next(filter(None, map(check.problem, suite.cases)), None):
-                yield problem
-
-
-def with_attachments(suite: Suite, attachments: AttachmentReader) -> Suite:
-    """The suite with the files that `render_problems` has found in the messages of its prompts."""
-    prompts = suite.prompts.items()
-    return replace(
-        suite,
-        prompts={name: replace(prompt, attachments=attachments.of_prompt(name).used) for name, prompt in prompts},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """One message of a prompt, to be rendered with each case."""
-
-    turn: Message
-    where: Location
-    renderer: Renderer
-    limits: Limits
-    files: PromptAttachments | None
-    suite_vars: Mapping[str, object]
-    is_last: bool
-
-    def problem(self, case: Case) -> Problem | None:
-        if text := self._exceeded():
-            return in_text(self.where, 0, text)
-        line, variables = 0, {**self.suite_vars, **case.vars, **(case.turn_vars if self.is_last else {})}
-        try:
-            message = self.renderer.message(self.turn, variables, self.files.read if self.files else None)
-            text = self.files.size_problem(case.id, message) if self.files else ""
-        except FileError as error:
-            text = str(error)
-        except TemplateError as error:
-            line, shown = error.line, error.reason if has_lines(self.where) else error
-            text = f"{shown}{section_hint(self.turn.content)}"
-        return in_text(self.where, line, f"{text} (with case '{case.id}', {case.where})") if text else None
-
-    def _exceeded(self) -> str:
-        limits = self.limits
-        if self.renderer.chars > limits.suite_chars:
-            return f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}"
-        if self.renderer.steps > limits.suite_steps:
-            return f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}"
-        return ""
