@@ -23,7 +23,7 @@ from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.store import environment, machine_class
 from evalharness.suites import RequestMaker, digest, prompt_digest
-from evalharness.suites.stored_cases import by_id, ids_of
+from evalharness.suites.stored_cases import by_id, ids_of, with_all_checks
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Plan:
     @cached_property
     def scorer(self) -> Scorer:
         """Scores the responses with the metrics of the suite."""
-        return Scorer(self.metrics, self.config, self.suite.cases, self.accepted)
+        return Scorer(self.metrics, self.config, with_all_checks(self.suite.cases), self.accepted)
 
     @cached_property
     def request_digests(self) -> dict[tuple[str, str], str]:

@@ -48,7 +48,7 @@ class Applicable:
                 yield place(name, f"the metric '{name}' applies to no case: each has {why}")
 
     def gate_problems(self, gates: Sequence[GateSpec]) -> Iterator[Problem]:
-        """Yield a problem for each gate on a tag whose metric applies to no case with it, or that cannot have `worst`."""
+        """Yield a problem for each gate whose metric applies to no case with its tag, or that cannot have `worst`."""
         for gate in gates:
             name, tag = gate.rule.metric, gate.rule.tag
             if name not in self._metrics:

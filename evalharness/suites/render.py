@@ -73,10 +73,12 @@ class Renderer:
         self._compiled(source)
         return self._sandbox.variables(source)
 
-    def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
-        """The messages of a prompt. Raises TemplateError."""
+    def messages(
+        self, prompt: Prompt, variables: Mapping[str, Any], known: tuple[Message, ...] = ()
+    ) -> tuple[Message, ...]:
+        """The messages of a prompt. `known`: the first of them, rendered before. Raises TemplateError."""
         read = _files_of(prompt) if prompt.attachments else None
-        return tuple([self.message(turn, variables, read) for turn in prompt.messages])
+        return (*known, *[self.message(turn, variables, read) for turn in prompt.messages[len(known) :]])
 
     def common_messages(self, prompt: Prompt, suite_vars: Mapping[str, Any]) -> tuple[Message, ...]:
         """The leading messages that use only suite variables.
@@ -117,13 +119,14 @@ class RequestMaker:
 
     def _rendered(self, case: Case, key: SampleKey) -> Request:
         suite, prompt = self._suite, self._suite.prompts[key.prompt]
-        variables = {**suite.vars, **case.vars}
+        variables, common = {**suite.vars, **case.vars}, self._common_of(prompt)
         mine = replace(prompt, messages=prompt.by_case[case.id]) if prompt.by_case else prompt
-        messages, user = _messages(self._renderer, mine, variables, case)
+        known = common if suite.vars.keys().isdisjoint(case.vars) else ()
+        messages, user = _messages(self._renderer, mine, variables, case, known)
         return Request(
             key,
             messages,
-            _shared(messages, self._common_of(prompt)),
+            _shared(messages, common),
             _seeded(suite.params, key.repeat),
             variables=variables,
             tools=suite.tools,
@@ -156,11 +159,11 @@ def requests(
 
 
 def _messages(
-    renderer: Renderer, prompt: Prompt, variables: Mapping[str, Any], case: Case
+    renderer: Renderer, prompt: Prompt, variables: Mapping[str, Any], case: Case, known: tuple[Message, ...]
 ) -> tuple[tuple[Message, ...], SimulatedUser | None]:
-    """The messages of a request, and who answers them."""
+    """The messages of a request, and who answers them. `known`: those of the prompt that do not depend on the case."""
     if not case.is_conversation:
-        return renderer.messages(prompt, variables), None
+        return renderer.messages(prompt, variables, known), None
     from evalharness.suites.turns import messages_of, rendered_user
 
     user = rendered_user(renderer.text, renderer.messages, prompt, variables, case)

@@ -36,33 +36,51 @@ def json_value(text: str, file: str, limits: Limits, first: int = 1) -> Any:
 
     Raises DocumentError: invalid JSON, a duplicate key, a lone surrogate, or a limit exceeded.
     """
-
-    def fail(message: str, line: int = 1, column: int = 1) -> NoReturn:
-        raise DocumentError(problem(file, first + line - 1, column, message))
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) < len(pairs):
-            fail(f"duplicate key '{_repeated(key for key, _ in pairs)}'")
-        return result
-
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=unique,
-            parse_int=Bare,
-            parse_float=Bare,
-            parse_constant=lambda c: fail(f"{c} is not valid JSON"),
-        )
+        value = _decoded(text)
+        if _may_exceed(text, limits):
+            for message in exceeded(value, limits):
+                raise _InvalidError(message)
+        if "\\u" in text and _has_lone_surrogate(json.dumps(value, ensure_ascii=False)):
+            raise _InvalidError("a lone surrogate is not a character: write the whole character")
     except json.JSONDecodeError as error:
-        fail(f"invalid JSON: {error.msg}", error.lineno, error.colno)
+        where = first + error.lineno - 1, error.colno
+        raise DocumentError(problem(file, *where, f"invalid JSON: {error.msg}")) from None
+    except _InvalidError as error:
+        raise DocumentError(problem(file, first, 1, str(error))) from None
     except RecursionError:
-        fail(f"nested deeper than limits.depth = {limits.depth}")
-    for message in exceeded(value, limits):
-        fail(message)
-    if "\\u" in text and _has_lone_surrogate(json.dumps(value, ensure_ascii=False)):
-        fail("a lone surrogate is not a character: write the whole character")
+        raise DocumentError(problem(file, first, 1, f"nested deeper than limits.depth = {limits.depth}")) from None
     return value
+
+
+class _InvalidError(Exception):
+    """A value that JSON allows, but not a suite."""
+
+
+def _decoded(text: str) -> Any:
+    if text.startswith("\ufeff"):
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    return _DECODER.decode(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise _InvalidError(f"duplicate key '{_repeated(key for key, _ in pairs)}'")
+    return result
+
+
+def _refused(constant: str) -> NoReturn:
+    raise _InvalidError(f"{constant} is not valid JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=Bare, parse_float=Bare, parse_constant=_refused)
+"""Made once: it takes as long as to read a short line."""
+
+
+def _may_exceed(text: str, limits: Limits) -> bool:
+    """Whether a JSON text has so many characters or brackets that its values may exceed the limits."""
+    return len(text) > limits.nodes or text.count("[") + text.count("{") >= limits.depth
 
 
 def _repeated(names: Iterable[str]) -> str:

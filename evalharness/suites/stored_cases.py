@@ -37,11 +37,18 @@ def ids_of(cases: Sequence[Case]) -> Sequence[str]:
     return cases.ids if isinstance(cases, StoredCases) else tuple(case.id for case in cases)
 
 
+def with_all_checks(cases: Sequence[Case]) -> Sequence[Case]:
+    """Cases that have every assertion of these: one of them if all are known to have the same."""
+    return cases[:1] if isinstance(cases, StoredCases) and not cases.have_own_checks else cases
+
+
 class StoredCases(Sequence[Case]):
     """Cases on disk. Each access makes the case again."""
 
     def __init__(self, cases: Iterable[Case], ids: Sequence[str], checks: tuple[Spec, ...]) -> None:
         self._checks, self._files = checks, list[str]()
+        self.have_own_checks = False
+        """Whether a case has assertions besides those of the suite."""
         self._spool = Spool(map(self._written, cases))
         self.ids = tuple(ids)
         """In memory: they are part of every key."""
@@ -70,7 +77,9 @@ class StoredCases(Sequence[Case]):
         if case.where.file not in self._files:  # the suite, or its file of cases
             self._files.append(case.where.file)
         where = self._files.index(case.where.file), *case.where[1:]
-        checks = None if case.checks is self._checks else _CHECKS().dump_python(case.checks[len(self._checks) :])
+        own = case.checks[len(self._checks) :]
+        self.have_own_checks |= bool(own)
+        checks = _CHECKS().dump_python(own) if own else None
         further = {name: getattr(case, name) for name in _FURTHER}
         more = _MORE().dump_python(_Further(**further)) if any(further.values()) else None
         return case.vars, case.tags, case.golden, checks, case.digest, where, more

@@ -17,7 +17,7 @@ import pytest
 from evalharness.errors import StoreError, SuiteError
 from evalharness.records import IdIndex, id_index
 from evalharness.suites import large_files, stored_cases
-from evalharness.suites.stored_cases import StoredCases, by_id, ids_of
+from evalharness.suites.stored_cases import StoredCases, by_id, ids_of, with_all_checks
 
 Make = Callable[..., Any]
 SUITE = """\
@@ -92,6 +92,27 @@ def test_a_large_suite_is_the_same(project: Make, request: pytest.FixtureRequest
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_loading_reads_no_case_back(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A case is checked on its way to the disk: reading all of them once more takes longer than the check."""
+    made = project(golden=None, files=files([case(number) for number in (0, 1, 2)], GOLDEN[-3:]))
+    for name in ("__getitem__", "__iter__"):
+        monkeypatch.setattr(StoredCases, name, None)
+    assert len(made.load().cases) == 3
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_cases_that_have_all_assertions(project: Make) -> None:
+    """One case tells the assertions of a large suite whose cases have none of their own."""
+    without = [row for row in ROWS if "assert" not in row]
+    plain, mixed = (
+        project(golden=None, files=files(rows, [{"id": "c0", "golden": "Yes."}])).load() for rows in (without, ROWS)
+    )
+    assert [one.id for one in with_all_checks(plain.cases)] == ["c0"]
+    assert with_all_checks(mixed.cases) is mixed.cases
+    assert with_all_checks(tuple(plain.cases)) == tuple(plain.cases)
+
+
+@pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -109,6 +130,7 @@ def test_a_large_suite_is_the_same(project: Make, request: pytest.FixtureRequest
             "suites/cases.jsonl:19:1: 'id' is missing in 1 of 2 rows of this part",
         ),
         (files(lines(ROWS) + "{", GOLDEN), "suites/cases.jsonl:18:2: invalid JSON"),
+        (files(lines(ROWS) + "\ufeff{}", GOLDEN), "cases.jsonl:18:1: invalid JSON: Unexpected UTF-8 BOM"),
         (files([*ROWS, {"id": "z", "vars": {}}], GOLDEN), "suites/s.yaml:3:18: 'q' is undefined"),
         (files("", ()), "the suite has no cases"),
         (files(ROWS, [*GOLDEN, GOLDEN[0]]), "golden/s.jsonl:17:1: duplicate entry for 'c8'"),

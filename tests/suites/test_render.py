@@ -73,6 +73,25 @@ def test_limits_count_over_the_suite(project: Make, good: str, limit: dict[str, 
     assert message in project(suite, golden, **limit).problems()[0]
 
 
+@pytest.mark.parametrize(
+    ("template", "lines"), [("{{ q }}", [5, 6]), ("{{ qq }}", [5, 6]), ("{{ q * 9 }}", [5, 6]), ("Hi", [6])]
+)
+def test_limits_count_over_the_messages(project: Make, good: str, template: str, lines: list[int]) -> None:
+    """A message that exceeds a limit together with those before it has this problem, if it has none of its own."""
+    messages = good.replace("{{ q }}", template).replace("metrics:", '    - user: "{{ q }}{{ q }}"\nmetrics:')
+    found = project(messages, suite_chars=4).problems()
+    assert [int(line.split(":")[1]) for line in found] == lines
+    assert found[-1].endswith("the messages of all cases are longer than limits.suite_chars = 4")
+
+
+def test_a_message_of_all_cases_is_rendered_once() -> None:
+    """Requests have the same object in place of equal messages, unless a case overrides a variable of the suite."""
+    suite = _suite(("system", "Hi {{ s }}"), ("user", "{{ q }}"), cases=({"q": 1}, {"q": 2}, {"q": 3, "s": "S"}), s="S")
+    first, second, third = (request.messages[0] for request in _requests(suite))
+    assert first is second
+    assert (first == third, first is third) == (True, False)
+
+
 def test_variables_of_the_case_come_first(project: Make, good: str) -> None:
     """A variable of a case overrides the suite variable of the same name."""
     suite = project("vars: {q: general, z: 1}\n" + good).load()
