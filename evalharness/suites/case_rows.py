@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,7 @@ class Survey:
 
     def add(self, case: CaseSchema) -> None:
         """Add a case, or a turn of one."""
-        self.ids.append(case.id)
+        self.ids.append(sys.intern(case.id))  # baselines repeat ids
         self.tags.update(case.tags)
         self.variables.update(case.vars)
         self.variables |= {USER} if case.turns or case.user else set()
@@ -55,27 +56,30 @@ class CaseReader:
 
     def __init__(self, reading: Reading, document: Document, given: str | Sequence[CaseSchema]) -> None:
         """`given`: a list in the suite's own document, or the path of a file of cases. Raises SuiteError."""
-        self._reading, self._document = reading, document
+        self.is_in_parts = False
+        """Whether the cases are in a large file, which is read as they are wanted."""
+        self._reading, self._document, self.survey = reading, document, Survey()
         self._written = self._of_file(given) if isinstance(given, str) else _listed(given, document, ("cases",))
 
     def rows(self) -> Iterator[Row]:
-        """The cases, with one for each turn in place of those with turns. A large file is read again."""
-        return (turn for row in self._written() for turn in _turns(row))
+        """The cases, with one for each turn in place of those with turns. To be read once: `survey` then has them.
 
-    def survey(self) -> Survey:
-        """What the cases have together. Notes what is wrong with their ids, and with their conversations."""
-        survey = Survey()
+        Notes what is wrong with a conversation. Raises SuiteError for an invalid part of a large file.
+        """
         for written in self._written():
             if written[0].is_conversation:
                 self._reading.problems += _conversation_problems(written)
-            for case, (document, loc) in _turns(written):
-                survey.add(case)
-                if case.id == "gate":
-                    self._reading.note(document, (*loc, "id"), _RESERVED)
-        self._check_number(len(survey.ids))
-        if repeated := IdIndex(survey.ids).repeated:
-            self._note_repeated(repeated)
-        return survey
+            for row in _turns(written):
+                self.survey.add(row[0])
+                yield row
+
+    def ids(self) -> IdIndex:
+        """The ids of the cases that were read. Notes what is wrong with them."""
+        found = IdIndex(self.survey.ids)
+        self._check_number(len(found))
+        if "gate" in found or found.repeated:
+            self._check_ids(found.repeated)
+        return found
 
     def _check_number(self, number: int) -> None:
         most = self._reading.config.limits.cases
@@ -84,9 +88,12 @@ class CaseReader:
         if number > most:
             self._reading.note(self._document, ("cases",), f"{number} cases exceed limits.cases = {most}")
 
-    def _note_repeated(self, repeated: Collection[str]) -> None:
+    def _check_ids(self, repeated: Collection[str]) -> None:
+        """Read the cases again, to note where ids are reserved or repeated."""
         first: dict[str, Location] = {}
-        for case, (document, loc) in self.rows():
+        for case, (document, loc) in (row for written in self._written() for row in _turns(written)):
+            if case.id == "gate":
+                self._reading.note(document, (*loc, "id"), _RESERVED)
             if case.id in first:
                 message = f"duplicate id '{case.id}': first used at {first[case.id]}"
                 self._reading.note(document, (*loc, "id"), message)
@@ -99,8 +106,10 @@ class CaseReader:
         if path.suffix == ".parquet":
             from evalharness.suites.parquet import parquet_parts  # few suites have one
 
+            self.is_in_parts = True
             return lambda: self._in_parts(path, _cases_of(parquet_parts(path, root, limits)))
         if path.suffix == ".jsonl" and is_large(path):
+            self.is_in_parts = True
             return lambda: self._in_parts(path, json_parts(path, root, limits))
         cases = self._reading.read(path, _READERS[path.suffix])
         if path.suffix == ".csv":

@@ -5,7 +5,7 @@ YAML maps a case id to its answers; JSONL has one `{"id": ..., "golden": [...]}`
 
 from __future__ import annotations
 
-from array import array
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,6 @@ from evalharness.suites.validation import validate
 GOLDEN_FOLDER = "golden"
 _MAX_HINTS = 20
 """Finding similar names among many cases is slow."""
-_MAX_PROBLEMS = 1_000
 
 
 class GoldenLineSchema(StrictSchema):
@@ -42,15 +41,20 @@ _MAPPING, _LINES = TypeAdapter(dict[Text, TextOrList]), TypeAdapter(list[GoldenL
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """The golden answers of a suite by case id, and the problems of the file."""
+    """The golden answers of a suite by case id."""
 
     file: str
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The first ones for each id."""
     problems: tuple[Problem, ...] = ()
+    """Why the file cannot be read."""
     is_missing: bool = False
+    path: Path | None = None
+    is_suspect: bool = False
+    """Whether an entry is repeated or empty."""
 
 
-def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
+def read_golden(name: str, config: Config) -> Golden:
     """The golden answers of the suite `name`, empty if there is no file."""
     folder = config.root / GOLDEN_FOLDER
     found = [path for path in (folder / f"{name}.yaml", folder / f"{name}.jsonl") if path.exists()]
@@ -59,45 +63,105 @@ def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
         return Golden(
             file, problems=(problem(file, 0, 0, f"{found[0].name} and {found[1].name} both exist: keep one of them"),)
         )
-    return _read(found[0], file, config, case_ids) if found else Golden(file, is_missing=True)
+    return _read(found[0], file, config) if found else Golden(file, is_missing=True)
 
 
-def _read(path: Path, file: str, config: Config, case_ids: Sequence[str]) -> Golden:
-    checks = _Entries(IdIndex(case_ids))
+def entry_problems(golden: Golden, known: IdIndex, config: Config) -> list[Problem]:
+    """What is wrong with the entries for a suite with these cases. Reads the file again if there is something."""
+    if golden.path is None or not (golden.is_suspect or any(case not in known for case in golden.answers)):
+        return []
+    checks = _Entries(known)
     try:
-        if path.suffix == ".jsonl" and is_large(path):
-            return _in_parts(path, file, config, checks)
-        reader, adapter = (read_yaml, _MAPPING) if path.suffix == ".yaml" else (read_jsonl, _LINES)
-        document = reader(read_text(path, config.root, config.limits), file, config.limits)
+        for document in _documents(golden.path, golden.file, config):
+            for loc, case, texts in _pairs(_validated(document)):
+                checks.add(document, loc, case, texts)
+    except _GoldenError as error:  # the file has changed
+        checks.problems += error.problems
+    return checks.problems
+
+
+def _read(path: Path, file: str, config: Config) -> Golden:
+    try:
+        entries = _ReadEntries(_documents(path, file, config))
+        answers = entries.stored() if _is_in_parts(path) else entries.held()
+    except _GoldenError as error:
+        return Golden(file, problems=error.problems)
+    return Golden(file, answers, path=path, is_suspect=entries.are_suspect)
+
+
+def _is_in_parts(path: Path) -> bool:
+    return path.suffix == ".jsonl" and is_large(path)
+
+
+def _documents(path: Path, file: str, config: Config) -> Iterator[Document]:
+    """The file, in parts if it is large. Raises _GoldenError if it cannot be read."""
+    try:
+        if _is_in_parts(path):
+            yield from json_parts(path, config.root, config.limits)
+        else:
+            reader = read_yaml if path.suffix == ".yaml" else read_jsonl
+            yield reader(read_text(path, config.root, config.limits), file, config.limits)
     except FileError as error:
-        return Golden(file, problems=(problem(file, error.line, 0, str(error)),))
+        raise _GoldenError(problem(file, error.line, 0, str(error))) from None
     except DocumentError as error:
-        return Golden(file, problems=(error.problem,))
+        raise _GoldenError(error.problem) from None
+
+
+class _GoldenError(Exception):
+    """A golden file is invalid."""
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+
+
+def _validated(document: Document) -> Any:
+    """The value of a golden file, or of a part of one. Raises _GoldenError."""
+    adapter = _MAPPING if document.file.endswith(".yaml") else _LINES
     value, problems = validate(adapter, document, GoldenLineSchema)
     if problems:
-        return Golden(file, problems=tuple(problems))
-    answers = {case: texts for loc, case, texts in _pairs(value) if checks.add(document, loc, case, texts)}
-    return Golden(file, answers, tuple(checks.problems))
+        raise _GoldenError(*problems)
+    return value
 
 
-def _in_parts(path: Path, file: str, config: Config, checks: _Entries) -> Golden:
-    """The golden answers of a large file, which stay on disk. The first part with an invalid line ends the reading."""
-    places = array("i", [-1]) * len(checks.known)
+class _ReadEntries:
+    """Reads the entries of a golden file, without the cases."""
 
-    def entries() -> Iterator[tuple[str, ...]]:
-        count = 0
-        for document in json_parts(path, config.root, config.limits):
-            value, problems = validate(_LINES, document, GoldenLineSchema)
-            checks.problems += problems
-            for loc, case, texts in _pairs(value or ()):
-                if checks.add(document, loc, case, texts) and (place := checks.known.place(case)) is not None:
-                    places[place], count = count, count + 1
-                    yield texts
-            if problems:
-                return
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._documents = documents
+        self.are_suspect = False
+        """Whether an entry is repeated or empty."""
 
-    answers = _StoredAnswers(checks.known, Spool(entries()), places)
-    return Golden(file, answers, tuple(checks.problems[:_MAX_PROBLEMS]))
+    def held(self) -> Mapping[str, tuple[str, ...]]:
+        """The answers in memory. Raises _GoldenError."""
+        found: dict[str, tuple[str, ...]] = {}
+        for case, texts in self._entries():
+            self.are_suspect |= case in found
+            found.setdefault(case, texts)
+        return found
+
+    def stored(self) -> Mapping[str, tuple[str, ...]]:
+        """The answers on disk. Raises _GoldenError."""
+        ids = list[str]()
+
+        def texts() -> Iterator[tuple[str, ...]]:
+            for case, found in self._entries():
+                ids.append(sys.intern(case))  # as the ids of cases
+                yield found
+
+        spool = Spool(texts())  # which fills `ids`
+        answers = _StoredAnswers(spool, IdIndex(ids))
+        self.are_suspect |= bool(answers.ids.repeated)
+        return answers
+
+    def _entries(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for document in self._documents:
+            for _, case, texts in _pairs(_validated(document)):
+                self.are_suspect |= not _are_answers(texts)
+                yield case, texts
+
+
+def _are_answers(texts: Sequence[str]) -> bool:
+    return bool(texts) and all(text.strip() for text in texts)
 
 
 def _pairs(value: Any) -> Iterator[tuple[Loc, str, tuple[str, ...]]]:
@@ -117,8 +181,8 @@ class _Entries:
         self.known, self.problems = known, list[Problem]()
         self._seen, self._unknown = bytearray(len(known)), set[str]()
 
-    def add(self, document: Document, loc: Loc, case: str, texts: Sequence[str]) -> bool:
-        """Note what is wrong with an entry. Returns whether it is the first of its case."""
+    def add(self, document: Document, loc: Loc, case: str, texts: Sequence[str]) -> None:
+        """Note what is wrong with an entry."""
         place = self.known.place(case)
         is_new = case not in self._unknown if place is None else not self._seen[place]
         if not is_new:
@@ -129,28 +193,26 @@ class _Entries:
             self._unknown.add(case)
         else:
             self._seen[place] = 1
-        if not texts or not all(text.strip() for text in texts):
+        if not _are_answers(texts):
             message = f"empty golden answer for '{case}': write one or remove the entry"
             self.problems.append(document.problem(loc, message))
-        return is_new
 
 
 class _StoredAnswers(Mapping[str, tuple[str, ...]]):
     """Golden answers on disk, by case."""
 
-    def __init__(self, known: IdIndex, spool: Spool, places: Sequence[int]) -> None:
-        """`places`: of the answers of each known case in the spool, or -1."""
-        self._known, self._spool, self._places = known, spool, places
+    def __init__(self, spool: Spool, ids: IdIndex) -> None:
+        """`ids`: of the cases in the spool."""
+        self._spool, self.ids = spool, ids
 
     def __getitem__(self, case: str) -> tuple[str, ...]:
-        place = self._known.place(case)
-        if place is None or self._places[place] < 0:
+        if (place := self.ids.place(case)) is None:
             raise KeyError(case)
-        answers: tuple[str, ...] = self._spool[self._places[place]]
+        answers: tuple[str, ...] = self._spool[place]
         return answers
 
     def __iter__(self) -> Iterator[str]:
-        return (case for case, place in zip(self._known, self._places, strict=True) if place >= 0)
+        return iter(self.ids)
 
     def __len__(self) -> int:
-        return len(self._spool)
+        return len(self.ids)

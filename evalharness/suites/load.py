@@ -14,13 +14,13 @@ from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import ASSERTIONS, Case, Prompt, Run, Spec, Suite, Tool, World
+from evalharness.records import ASSERTIONS, Case, IdIndex, Prompt, Run, Spec, Suite, Tool, World
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import Applicable
 from evalharness.suites.case_rows import CaseReader
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.gates import read_gates
-from evalharness.suites.golden import Golden, read_golden
+from evalharness.suites.golden import Golden, entry_problems, read_golden
 from evalharness.suites.params import constraint_problems, read_params
 from evalharness.suites.prompts import PromptReader
 from evalharness.suites.questions import asked, question_problems
@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # only some suites have attachments
 SUITE_FOLDER = "suites"
 _WRITE = "write them as `CASE: answer`; a case without one is left out"
 _SUITE = TypeAdapter(SuiteSchema)
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True)
+"""Made once: it takes as long as to write a short case."""
 
 
 def suite_names(root: Path) -> list[str]:
@@ -79,15 +81,18 @@ class _Loader(Reading):
         metrics = self._specs.metrics(raw.metrics, document)
         checks = self._specs.checks(raw.assert_, document)
         reader = CaseReader(self, document, raw.cases)
-        survey = reader.survey()
-        golden = self._golden(survey.ids, metrics)
-        prompts = PromptReader(self, document, {*raw.vars, *survey.variables})
+        golden = read_golden(self._name, self.config)
+        prompts = PromptReader(self, document)
         tools, world = self._tools(raw, document)
         read = {name: prompts.prompt(name, given) for name, given in raw.prompts.items()}
         files, renderer = self._attachments(read), Renderer(self.config.limits)
         rendered = RenderChecks(read, raw.vars, renderer, self.config.limits, files)
         applicable = Applicable(self._applied(golden), {gate.tag for gate in raw.gates})
-        cases = (self._case(*row, golden, checks, world) for row in reader.rows())
+        made = (self._case(*row, golden, checks, world) for row in reader.rows())
+        cases = kept(_passing(made, applicable.add, rendered.add), checks, may_be_many=reader.is_in_parts)
+        survey = reader.survey
+        self._check_golden(golden, reader.ids(), metrics)
+        prompts.check_filled({*raw.vars, *survey.variables})
         suite = Suite(
             name=self._name,
             file=document.file,
@@ -103,12 +108,12 @@ class _Loader(Reading):
             gates=read_gates(
                 raw.gates, document, self._specs.opened, survey.tags, self, asserts=bool(raw.assert_) or survey.asserts
             ),
-            cases=kept(_passing(cases, applicable.add, rendered.add), survey.ids, checks),
+            cases=cases,
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._specs.check_judges(raw.models, document)
-        if not golden.problems and not self.problems:
+        if not self.problems:
             self._check_metrics(suite, applicable, document)
         self._check_assertions(suite)
         self.problems += rendered.problems()
@@ -142,14 +147,13 @@ class _Loader(Reading):
 
         self.problems += turn_problems(suite, renderer.variables, renderer.text)
 
-    def _golden(self, ids: Sequence[str], metrics: Sequence[Spec]) -> Golden:
-        golden = read_golden(self._name, self.config, ids)
-        self.problems += golden.problems
+    def _check_golden(self, golden: Golden, ids: IdIndex, metrics: Sequence[Spec]) -> None:
+        """Note what is wrong with the golden answers of these cases."""
+        self.problems += golden.problems or entry_problems(golden, ids, self.config)
         needing = [spec.name for spec in metrics if self._specs.opened[spec.score_name].needs_golden]
         if needing and ids and golden.is_missing:
             message = f"file not found: the metric {needing[0]} needs golden answers; {_WRITE}"
             self.problems.append(problem(golden.file, 0, 0, message))
-        return golden
 
     def _applied(self, golden: Golden) -> Mapping[str, Any]:
         """The metrics that must apply to a case. A missing golden file is a problem of its own."""
@@ -229,7 +233,7 @@ def _conversation(raw: CaseSchema) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def digest(value: Any) -> str:
     """The SHA-256 of a plain value, equal on every machine."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()
 
 
 def request_digest(run: Run, model: str, prompt: str, identity: Mapping[str, Any] | None = None) -> str:

@@ -28,10 +28,11 @@ _FILE = "file://"
 class PromptReader:
     """Reads the prompts of one suite, and notes what is wrong with them."""
 
-    def __init__(self, reading: Reading, document: Document, variables: Collection[str]) -> None:
-        """`variables`: the names that the suite and its cases set."""
-        self._reading, self._document, self._variables = reading, document, variables
+    def __init__(self, reading: Reading, document: Document) -> None:
+        self._reading, self._document = reading, document
         self._files: dict[Path, PromptFile] = {}
+        self._unmarked: list[FileText] = []
+        """Texts whose suite and name do not say what marks a variable."""
 
     def prompt(self, name: str, given: Sequence[MessageSchema] | PromptSourceSchema) -> Prompt:
         """The prompt; without messages if there is a problem."""
@@ -54,6 +55,14 @@ class PromptReader:
             tuple(filter(None, ignored)),
             tuple(_configured(given)) if texts else (),
         )
+
+    def check_filled(self, variables: Collection[str]) -> None:
+        """Note the texts with a `{name}` of one of these variables, which the suite and its cases set."""
+        for one in self._unmarked:
+            try:
+                check_filled(one.text, variables)
+            except FormatError as error:
+                self._reading.problems.append(in_text(one.where, error.line, str(error)))
 
     def _turns(self, turns: Sequence[MessageSchema], loc: Loc, ignored: dict[str, None]) -> Iterator[FileText]:
         for index, turn in enumerate(turns):
@@ -123,7 +132,7 @@ class PromptReader:
             raise DocumentError(in_text(one.where, 1, f"{_FILE} is text here: name that file in the suite"))
         try:
             if source.format is None and not one.where.file.lower().endswith(TEMPLATES):
-                check_filled(one.text, self._variables)
+                self._unmarked.append(one)
             return FileText(role, template_of(one.text, source.format or "jinja"), one.where)
         except FormatError as error:
             raise DocumentError(in_text(one.where, error.line, str(error))) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import chain, islice
 from typing import Any, overload
 
 from pydantic import TypeAdapter
@@ -19,12 +20,18 @@ IN_MEMORY = 20_000
 """Cases of one suite that are kept as objects."""
 
 
-def kept(cases: Iterable[Case], ids: Sequence[str], checks: tuple[Spec, ...]) -> Sequence[Case]:
-    """The cases with these ids, on disk if they are many.
+def kept(cases: Iterator[Case], checks: tuple[Spec, ...], *, may_be_many: bool) -> Sequence[Case]:
+    """The cases, on disk if they are many. `may_be_many`: not even the first ones are held until that is known.
 
     `checks`: the assertions of the suite, with which those of a case start.
     """
-    return tuple(cases) if len(ids) <= IN_MEMORY else StoredCases(cases, ids, checks)
+    if not may_be_many:
+        first = tuple(islice(cases, IN_MEMORY + 1))
+        if len(first) <= IN_MEMORY:
+            return first
+        cases = chain(first, cases)
+    stored = StoredCases(cases, checks)
+    return stored if len(stored) > IN_MEMORY else tuple(stored)
 
 
 def by_id(cases: Sequence[Case]) -> Mapping[str, Case]:
@@ -45,11 +52,12 @@ def with_all_checks(cases: Sequence[Case]) -> Sequence[Case]:
 class StoredCases(Sequence[Case]):
     """Cases on disk. Each access makes the case again."""
 
-    def __init__(self, cases: Iterable[Case], ids: Sequence[str], checks: tuple[Spec, ...]) -> None:
+    def __init__(self, cases: Iterable[Case], checks: tuple[Spec, ...]) -> None:
         self._checks, self._files = checks, list[str]()
+        ids = list[str]()
         self.have_own_checks = False
         """Whether a case has assertions besides those of the suite."""
-        self._spool = Spool(map(self._written, cases))
+        self._spool = Spool(self._passing(cases, ids))
         self.ids = tuple(ids)
         """In memory: they are part of every key."""
 
@@ -72,6 +80,12 @@ class StoredCases(Sequence[Case]):
 
     def _at(self, place: int) -> Case:
         return self._read(self.ids[place], self._spool[place])
+
+    def _passing(self, cases: Iterable[Case], ids: list[str]) -> Iterator[tuple[Any, ...]]:
+        """The cases as they are written. Appends their ids."""
+        for case in cases:
+            ids.append(case.id)
+            yield self._written(case)
 
     def _written(self, case: Case) -> tuple[Any, ...]:
         if case.where.file not in self._files:  # the suite, or its file of cases

@@ -93,11 +93,14 @@ def test_a_large_suite_is_the_same(project: Make, request: pytest.FixtureRequest
 
 @pytest.mark.usefixtures("small_parts")
 def test_loading_reads_no_case_back(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A case is checked on its way to the disk: reading all of them once more takes longer than the check."""
+    """A case is checked on its way to the disk: reading the files or the cases once more takes longer than a check."""
     made = project(golden=None, files=files([case(number) for number in (0, 1, 2)], GOLDEN[-3:]))
     for name in ("__getitem__", "__iter__"):
         monkeypatch.setattr(StoredCases, name, None)
+    read, lines_of = list[str](), large_files.lines_of
+    monkeypatch.setattr(large_files, "lines_of", lambda path, *rest: read.append(path.name) or lines_of(path, *rest))
     assert len(made.load().cases) == 3
+    assert sorted(read) == ["cases.jsonl", "s.jsonl"]
 
 
 @pytest.mark.usefixtures("small_parts")
