@@ -91,6 +91,15 @@ def test_a_large_suite_is_the_same(project: Make, request: pytest.FixtureRequest
         by_id(stored.cases)["z"]
 
 
+def test_few_cases_of_a_large_file_are_held(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases that turn out to be few are in memory, whatever the size of their file."""
+    made = project(golden=None, files=files(ROWS, GOLDEN))
+    held = made.load().cases
+    monkeypatch.setattr(large_files, "LARGE_BYTES", 0)
+    assert made.load().cases == held
+    assert type(held) is tuple
+
+
 @pytest.mark.usefixtures("small_parts")
 def test_loading_reads_no_case_back(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case is checked on its way to the disk: reading the files or the cases once more takes longer than a check."""
