@@ -208,8 +208,7 @@ class _StoredAnswers(Mapping[str, tuple[str, ...]]):
     def __getitem__(self, case: str) -> tuple[str, ...]:
         if (place := self.ids.place(case)) is None:
             raise KeyError(case)
-        answers: tuple[str, ...] = self._spool[place]
-        return answers
+        return tuple(self._spool[place])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)

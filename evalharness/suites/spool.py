@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import marshal
 import os
 import tempfile
 import weakref
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from evalharness.errors import StoreError
 
@@ -21,10 +22,9 @@ class Spool:
     """Values in a file without a name, which no other process can open, and which is gone when this one ends."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        """Write the values: plain ones, of the types that JSON has, and tuples. Raises StoreError if the disk is full.
+        """Write the values, as JSON has them: tuples become lists. Raises StoreError if the disk is full.
 
-        The format is that of the module `marshal`, which takes a tenth of the time of JSON. No other process can have
-        written to the file, so that nothing of another version of Python, and nothing damaged is read.
+        The JSON of pydantic takes a fifth of the time of that of Python.
         """
         self._ends = array("Q", [0])
         try:
@@ -38,7 +38,7 @@ class Spool:
         """Write the values. Returns the handle of the file."""
         with tempfile.TemporaryFile() as file:
             for value in values:
-                data = marshal.dumps(value)
+                data = to_json(value)
                 self._ends.append(self._ends[-1] + len(data))
                 file.write(data)
             file.flush()
@@ -50,7 +50,7 @@ class Spool:
     def __getitem__(self, place: int) -> Any:
         """The value at a place, from 0. From any thread."""
         start, end = self._ends[place], self._ends[place + 1]
-        return marshal.loads(os.pread(self._handle, end - start, start))  # noqa: S302 - written by this process
+        return from_json(os.pread(self._handle, end - start, start))
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self), _AT_ONCE):
@@ -60,4 +60,4 @@ class Spool:
         first = self._ends[start]
         data = os.pread(self._handle, self._ends[end] - first, first)
         bounds = [one - first for one in self._ends[start : end + 1]]
-        return [marshal.loads(data[a:b]) for a, b in itertools.pairwise(bounds)]  # noqa: S302
+        return [from_json(data[a:b]) for a, b in itertools.pairwise(bounds)]

@@ -103,7 +103,7 @@ class StoredCases(Sequence[Case]):
         checks = self._checks if checks is None else self._checks + _CHECKS().validate_python(checks)
         further = {} if more is None else _further(_MORE().validate_python(more))
         where = Location(self._files[file], *where)
-        return Case(one, variables, tags, golden, checks, digest, where, **further)
+        return Case(one, variables, tuple(tags), tuple(golden), checks, digest, where, **further)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalharness.errors import StoreError, SuiteError
 from evalharness.records import IdIndex, id_index
 from evalharness.suites import large_files, stored_cases
+from evalharness.suites.spool import Spool
 from evalharness.suites.stored_cases import StoredCases, by_id, ids_of, with_all_checks
 
 Make = Callable[..., Any]
@@ -89,6 +92,19 @@ def test_a_large_suite_is_the_same(project: Make, request: pytest.FixtureRequest
     assert "z" not in by_id(stored.cases)
     with pytest.raises(KeyError):
         by_id(stored.cases)["z"]
+
+
+_PLAIN = st.none() | st.booleans() | st.integers(-(10**24), 10**24) | st.floats(allow_nan=False, allow_infinity=False)
+_VALUES: st.SearchStrategy[Any] = st.recursive(
+    _PLAIN | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+
+
+@given(st.lists(_VALUES, max_size=4))
+def test_values_on_disk_are_the_same(values: list[Any]) -> None:
+    """Every number and text comes back from the disk as it was, one by one and in order."""
+    spool = Spool(values)
+    assert repr([*spool]) == repr([spool[place] for place in range(len(spool))]) == repr(values)
 
 
 def test_few_cases_of_a_large_file_are_held(project: Make, monkeypatch: pytest.MonkeyPatch) -> None:
