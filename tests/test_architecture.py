@@ -260,6 +260,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.id_index",
         "evalharness.records.judged_again",
         "evalharness.records.marks",
+        "evalharness.records.numbers",
         "evalharness.records.planned",
         "evalharness.records.response",
         "evalharness.records.run",

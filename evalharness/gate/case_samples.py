@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from evalharness.records import BaselineCase, BaselineSample, IdIndex, IndexedCases, Run, Sample
-from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, marked, may_repeat
+from evalharness.records.marks import CaseFacts, IndexedSamples, Mark, has_marked, marked, may_repeat
+from evalharness.records.numbers import Numbers
 
 CaseSamples = Mapping[str, Sequence[Sample]]
 """Case id -> its samples, in the order of the record."""
@@ -48,8 +49,22 @@ def is_unedited(samples: CaseSamples, case: str, known: Mapping[str, BaselineCas
 def has_mark(samples: CaseSamples, mark: Mark) -> bool:
     """Whether a sample has this mark."""
     if isinstance(samples, StoredCases):
-        return any(samples.marks(case) & mark for case in samples)
+        return samples.has(mark)
     return any(True for found in samples.values() for _ in marked(found, mark))
+
+
+def count_of(samples: CaseSamples, mark: Mark) -> int:
+    """The number of samples with this mark."""
+    if isinstance(samples, StoredCases):
+        return sum(len(samples.places(case, mark)) for case in samples)
+    return sum(1 for found in samples.values() for _ in marked(found, mark))
+
+
+def without_texts(samples: CaseSamples, case: str, wanted: Mark = Mark.ANY) -> Sequence[Sample | Numbers]:
+    """The samples of a case with this mark; those of a large run as their numbers, which need no reading."""
+    if isinstance(samples, StoredCases):
+        return [samples.numbers(place) for place in samples.places(case, wanted)]
+    return list(marked(samples[case], wanted))
 
 
 def repeated_cases(samples: CaseSamples) -> list[str]:
@@ -75,7 +90,7 @@ class StoredCases(Mapping[str, Sequence[Sample]]):
         self._samples, self._index, self._first, self._more = samples, IdIndex(cases), first, more
 
     def __getitem__(self, case: str) -> Sequence[Sample]:
-        return [self._samples[place] for place in self._places(case)]
+        return [self._samples[place] for place in self.places(case)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)
@@ -92,14 +107,35 @@ class StoredCases(Mapping[str, Sequence[Sample]]):
 
     def has_digest(self, case: str, digest: int) -> bool:
         """Whether each sample of a case has the digest with this hash."""
-        return all(self._samples.facts(place).digest == digest for place in self._places(case))
+        return all(self._samples.facts(place).digest == digest for place in self.places(case))
 
     def marks(self, case: str) -> int:
         """The marks of all samples of a case together."""
         found = 0
-        for place in self._places(case):
+        for place in self.places(case):
             found |= self._samples.mark(place)
         return found
+
+    def places(self, case: str, wanted: Mark = Mark.ANY) -> list[int]:
+        """The places of a case's samples with one of these marks."""
+        places = [self._place(case), *self._more.get(case, ())]
+        if wanted is Mark.ANY:
+            return places
+        take, mark = int(wanted), self._samples.mark
+        return [place for place in places if mark(place) & take]
+
+    def numbers(self, place: int) -> Numbers:
+        """The numbers of the sample at a place."""
+        return self._samples.numbers(place)
+
+    def text(self, place: int) -> str:
+        """The answer of the sample at a place, read from the record; empty without one."""
+        response = self._samples[place].response
+        return response.text if response else ""
+
+    def has(self, mark: Mark) -> bool:
+        """Whether a sample has this mark."""
+        return has_marked(self._samples, mark) and any(self.marks(case) & mark for case in self)
 
     def several(self) -> Iterator[str]:
         """Yield the cases with more than one sample."""
@@ -110,9 +146,6 @@ class StoredCases(Mapping[str, Sequence[Sample]]):
         kept = [case for case in self if keeps(case)]
         more = {case: self._more[case] for case in kept if case in self._more}
         return StoredCases(self._samples, kept, array("I", map(self._place, kept)), more)
-
-    def _places(self, case: str) -> list[int]:
-        return [self._place(case), *self._more.get(case, ())]
 
     def _place(self, case: str) -> int:
         row = self._index.place(case)
@@ -140,9 +173,8 @@ class Converted(Mapping[str, Sequence[BaselineSample]]):
 
 def _stored_cases(samples: IndexedSamples, model: str, prompt: str) -> StoredCases:
     places, cases = array("I"), list[str]()
-    for place in samples.places(Mark.ANY, Mark.RERUN):
-        key = samples.key(place)
-        if (key.model, key.prompt) == (model, prompt):
+    for place, key in enumerate(samples.keys()):
+        if key.model == model and key.prompt == prompt and key.purpose != "rerun":
             places.append(place)
             cases.append(key.case)
     if not may_repeat(samples):

@@ -22,6 +22,8 @@ def clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[Pa
 
 def _mean_runs(runs: Sequence[Floats]) -> Floats:
     """The mean in order of value, because the order of a floating-point sum changes its last bit."""
+    if len(runs) == 1:  # as for most cases
+        return np.asarray(runs[0], dtype=np.float64)
     if len({len(values) for values in runs}) == 1:
         mean: Floats = np.mean(sorted(runs, key=tuple), axis=0)
         return mean

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from evalharness.gate.case_samples import Converted, StoredCases, has_mark
-from evalharness.gate.pairing import Pairing, baseline_sample_of
+from evalharness.gate.case_samples import Converted, StoredCases, has_mark, without_texts
+from evalharness.gate.pairing import Pairing, baseline_sample_of, stored_samples_of
 from evalharness.records import BaselineSample, Run, Sample
-from evalharness.records.marks import Mark
+from evalharness.records.marks import Mark, marked
 
 Samples = Mapping[str, Sequence[BaselineSample]]
 """Case id -> samples."""
@@ -26,17 +26,17 @@ class BothVersions:
     @cached_property
     def mine(self) -> Samples:
         """All samples of this run."""
-        return self._mine(("planned", "confirm"))
+        return self._mine(Mark.PLANNED | Mark.CONFIRM)
 
     @cached_property
     def planned(self) -> Samples:
         """The planned samples of this run."""
-        return self._mine(("planned",)) if self.most_fresh else self.mine
+        return self._mine(Mark.PLANNED) if self.most_fresh else self.mine
 
     @cached_property
     def fresh(self) -> Samples:
         """The samples of this run that were taken next to those of the accepted version; empty for most runs."""
-        return self._mine(("confirm",)) if self.most_fresh else {}
+        return self._mine(Mark.CONFIRM) if self.most_fresh else {}
 
     @cached_property
     def planned_beside(self) -> Samples:
@@ -53,17 +53,15 @@ class BothVersions:
         """The largest number of fresh samples of a case."""
         if not has_mark(self.pairing.samples, Mark.CONFIRM):  # as in most runs
             return 0
-        return max(sum(_is_fresh(s) for s in found) for found in self.pairing.samples.values())
+        return max(len(without_texts(self.pairing.samples, case, Mark.CONFIRM)) for case in self.pairing.samples)
 
-    def _mine(self, purposes: Collection[str]) -> Samples:
+    def _mine(self, wanted: Mark) -> Samples:
         header, samples = self.run.header, self.pairing.samples
-
-        def converted(case: str) -> list[BaselineSample]:
-            return [baseline_sample_of(one, header) for one in samples[case] if one.purpose in purposes]
-
         if isinstance(samples, StoredCases):
-            return Converted(samples, converted)
-        return {case: converted(case) for case in samples}
+            return Converted(samples, lambda case: stored_samples_of(samples, case, wanted, header))
+        return {
+            case: [baseline_sample_of(one, header) for one in marked(found, wanted)] for case, found in samples.items()
+        }
 
     @cached_property
     def _reference(self) -> Mapping[str, Sequence[tuple[int, BaselineSample]]]:
@@ -85,7 +83,3 @@ class BothVersions:
     def _planned(self) -> int:
         """Number of planned samples of a case."""
         return self.run.header.planned.repeats(self.pairing.model) or 1
-
-
-def _is_fresh(sample: Sample) -> bool:
-    return sample.purpose == "confirm"

@@ -5,11 +5,12 @@ Collects the reasons against a comparison.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from evalharness.errors import StoreError
-from evalharness.gate.case_samples import CaseSamples, is_unedited, repeated_cases, samples_by_case
+from evalharness.gate.case_samples import CaseSamples, StoredCases, is_unedited, repeated_cases, samples_by_case
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
     AcceptedRun,
@@ -22,6 +23,8 @@ from evalharness.records import (
     SampleError,
 )
 from evalharness.records.marks import Mark, marked
+from evalharness.records.numbers import Numbers
+from evalharness.records.text_on_disk import StoredText, TextOnDisk
 
 _MESSAGE_CHARS = 300
 
@@ -44,6 +47,7 @@ class Pairing:
     """Whether the baseline is the pinned one."""
     copies: bool = False
     """Whether the model is deterministic, so that a second sample is a copy of the first."""
+    _cases: list[str] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def known_cases(self) -> Mapping[str, BaselineCase]:
@@ -83,8 +87,10 @@ class Pairing:
     @property
     def cases(self) -> list[str]:
         """The cases that are unchanged since the baseline."""
-        known, samples = self.known_cases, self.samples
-        return [case for case in samples if case in known and is_unedited(samples, case, known)]
+        if self._cases is None:
+            known, samples = self.known_cases, self.samples
+            self._cases = [case for case in samples if case in known and is_unedited(samples, case, known)]
+        return self._cases
 
 
 def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
@@ -162,6 +168,25 @@ def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Base
     tokens = usage.prompt_tokens, usage.completion_tokens
     left_out = tuple(one.metric for one in sample.not_applicable if one.metric in header.signatures)
     return BaselineSample(run, sample.response.text, scores, *tokens, *sample.timings.values(), not_applicable=left_out)
+
+
+def stored_samples_of(samples: StoredCases, case: str, wanted: Mark, header: RunHeader) -> list[BaselineSample]:
+    """The same for the samples of a case with one of these marks, whose texts stay in the record."""
+    return [
+        _on_disk(samples.numbers(place), partial(samples.text, place), header) for place in samples.places(case, wanted)
+    ]
+
+
+def _on_disk(found: Numbers, read: Callable[[], str], header: RunHeader) -> BaselineSample:
+    known = header.signatures
+    scores = {
+        metric: value
+        for (metric, signature), value in zip(found.scored, found.values, strict=True)
+        if signature == known.get(metric)
+    }
+    left_out = tuple([metric for metric in found.not_applicable if metric in known])
+    tokens = found.prompt_tokens, found.completion_tokens
+    return TextOnDisk.of(StoredText(found.text_hash, read), "", scores, tokens, found.timings, left_out)
 
 
 def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[BaselineSample]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import overload
 
 from evalharness.records.marks import CaseFacts, IndexedSamples, metrics_of
+from evalharness.records.numbers import Numbers
 from evalharness.records.response import SampleKey
 from evalharness.records.sample import Sample
 
@@ -41,7 +43,7 @@ class _Chosen(IndexedSamples):
             return iter(self._samples)
         return map(self._samples.__getitem__, self._places)
 
-    @property
+    @cached_property
     def _is_everything(self) -> bool:
         return len(self._places) == len(self._samples) and all(a == b for a, b in enumerate(self._places))
 
@@ -71,6 +73,10 @@ class _Chosen(IndexedSamples):
         """The key of a sample."""
         return self._samples.key(self._places[index])
 
+    def keys(self) -> Iterator[SampleKey]:
+        """Yield the key of each sample."""
+        return self._samples.keys() if self._is_everything else super().keys()
+
     def facts(self, index: int) -> CaseFacts:
         """What a sample has of its case."""
         return self._samples.facts(self._places[index])
@@ -78,3 +84,7 @@ class _Chosen(IndexedSamples):
     def mark(self, index: int) -> int:
         """The marks of one sample."""
         return self._samples.mark(self._places[index])
+
+    def numbers(self, index: int) -> Numbers:
+        """The numbers of a sample."""
+        return self._samples.numbers(self._places[index])

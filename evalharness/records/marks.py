@@ -1,6 +1,6 @@
 """What a sample is, in bits: a report on the errors of a million samples reads only those with an error.
 
-The samples of a large run stay in its record on disk (`store/stored_samples.py`). Their marks, keys and metrics are in
+The samples of a large run stay in its record on disk (`store/stored_samples.py`). Their marks, keys and numbers are in
 memory. The functions of this module take such samples, and any other sequence.
 """
 
@@ -11,8 +11,10 @@ from abc import abstractmethod
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import IntFlag, auto
+from itertools import compress
 from typing import NamedTuple
 
+from evalharness.records.numbers import Numbers, numbers_of
 from evalharness.records.response import SampleKey
 from evalharness.records.sample import Sample
 
@@ -51,6 +53,12 @@ class Mark(IntFlag):
     """A message has attachments."""
     CLUSTERED = auto()
     """The case belongs to a cluster."""
+    RETRIED = auto()
+    """The request was sent more than once."""
+    SHARED = auto()
+    """The response is that of another sample, or of a prompt cache."""
+    ESTIMATED = auto()
+    """The endpoint did not count the tokens."""
 
 
 _TESTS: Mapping[Mark, Callable[[Sample], object]] = {
@@ -71,7 +79,14 @@ _TESTS: Mapping[Mark, Callable[[Sample], object]] = {
     Mark.CALLS: lambda one: one.response is not None and one.response.tool_calls,
     Mark.FILES: lambda one: any(message.attachments for message in one.messages),
     Mark.CLUSTERED: lambda one: one.cluster,
+    Mark.RETRIED: lambda one: one.attempts > 1,
+    Mark.SHARED: lambda one: one.attempts == 0 or (one.response is not None and one.response.usage.cached_tokens > 0),
+    Mark.ESTIMATED: lambda one: one.response is not None and one.response.usage.estimated,
 }
+
+
+_USUAL = Mark.ANY | Mark.ANSWERED | Mark.RESPONDED | Mark.PLANNED
+"""Marks of most samples."""
 
 
 def marks_of(sample: Sample) -> int:
@@ -96,7 +111,7 @@ class CaseFacts(NamedTuple):
 
 
 class IndexedSamples(Sequence[Sample]):
-    """Samples that are read from a file when they are needed. Their marks, keys and metrics are in memory."""
+    """Samples that are read from a file when they are needed. Their marks, keys and numbers are in memory."""
 
     @property
     @abstractmethod
@@ -122,6 +137,10 @@ class IndexedSamples(Sequence[Sample]):
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""
 
+    def keys(self) -> Iterator[SampleKey]:
+        """Yield the key of each sample."""
+        return map(self.key, range(len(self)))
+
     @abstractmethod
     def facts(self, index: int) -> CaseFacts:
         """What a sample has of its case."""
@@ -129,6 +148,10 @@ class IndexedSamples(Sequence[Sample]):
     @abstractmethod
     def mark(self, index: int) -> int:
         """The marks of one sample."""
+
+    @abstractmethod
+    def numbers(self, index: int) -> Numbers:
+        """The numbers of a sample."""
 
     def places(self, wanted: Mark, without: Mark) -> Iterator[int]:
         """Yield the place of each sample that has one of the wanted marks, and none of the others."""
@@ -153,8 +176,17 @@ def marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NONE) -
 def marked_keys(samples: Sequence[Sample], wanted: Mark = Mark.ANY, without: Mark = Mark.NONE) -> Iterator[SampleKey]:
     """Yield the keys of these samples, in order."""
     if isinstance(samples, IndexedSamples):
-        return map(samples.key, samples.places(wanted, without))
+        return _indexed_keys(samples, wanted, without)
     return (sample.key for sample in _tested(samples, wanted, without))
+
+
+def _indexed_keys(samples: IndexedSamples, wanted: Mark, without: Mark) -> Iterator[SampleKey]:
+    if not wanted & _USUAL:
+        return map(samples.key, samples.places(wanted, without))
+    if wanted & Mark.ANY and not without:
+        return samples.keys()
+    take, leave = int(wanted), int(without)
+    return compress(samples.keys(), (marks & take and not marks & leave for marks in samples.marks))
 
 
 def count_marked(samples: Sequence[Sample], wanted: Mark, without: Mark = Mark.NONE) -> int:
@@ -188,6 +220,13 @@ def marks_in(samples: Sequence[Sample]) -> Sequence[int]:
 def levels_in(samples: Sequence[Sample]) -> Sequence[float]:
     """The `level_of` each sample."""
     return samples.levels if isinstance(samples, IndexedSamples) else array("d", map(level_of, samples))
+
+
+def numbers_in(samples: Sequence[Sample]) -> Iterator[tuple[int, Numbers]]:
+    """Yield the marks and the numbers of each sample."""
+    if isinstance(samples, IndexedSamples):
+        return zip(samples.marks, map(samples.numbers, range(len(samples))), strict=True)
+    return ((marks_of(sample), numbers_of(sample)) for sample in samples)
 
 
 def metrics_of(samples: Sequence[Sample]) -> Collection[str]:

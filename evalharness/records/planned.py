@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, product
 from operator import eq
 from typing import overload
 
 from evalharness.records.id_index import IdIndex
-from evalharness.records.response import SampleKey
-
-_KEY = partial(tuple.__new__, SampleKey)  # in C, for a million keys
+from evalharness.records.response import SampleKey, key_of
 
 
 class PlannedKeys(Sequence[SampleKey]):
@@ -85,7 +83,7 @@ class KeyGrid(PlannedKeys):
             for model, repeats in self.models.items()
             for prompt in self.prompts
         )
-        return map(_KEY, chain.from_iterable(parts))
+        return map(key_of, chain.from_iterable(parts))
 
     def __contains__(self, key: object) -> bool:
         return self._place(key) is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.application import Citation, Context, ToolCall, json_problem, verbatim_problem
@@ -37,6 +38,10 @@ class SampleKey(NamedTuple):
     repeat: int
     """From 0. `confirm` continues the count of `planned`; `rerun` and `reference` have counts of their own."""
     purpose: Purpose = "planned"
+
+
+key_of: Callable[[tuple[str, str, str, int, str]], SampleKey] = partial(tuple.__new__, SampleKey)
+"""The key of its fields. As `SampleKey._make`, in half the time: there may be a million."""
 
 
 @dataclass(frozen=True, slots=True)

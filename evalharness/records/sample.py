@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from evalharness.records.response import Purpose, Response, SampleKey
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -127,7 +127,19 @@ def _response_row(response: Response) -> dict[str, Any]:
     }
 
 
-def slots_of(samples: Iterable[Sample]) -> int | None:
+class Timed(Protocol):
+    """What has seconds: a sample, or its numbers."""
+
+    @property
+    def latency_s(self) -> float | None:
+        """Seconds of the response, if they can be compared."""
+
+    @property
+    def slots(self) -> int | None:
+        """Number of responses that the engine generated at once."""
+
+
+def slots_of(samples: Iterable[Timed]) -> int | None:
     """The `slots` of the samples whose seconds can be compared.
 
     None if unknown, or not the same for all.

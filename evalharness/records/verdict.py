@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -62,6 +62,15 @@ class BaselineSample:
     not_applicable: tuple[str, ...] = field(default=(), kw_only=True)
     """The metrics that have nothing to score here, and so no score."""
 
+    @property
+    def text_hash(self) -> int:
+        """Python's hash of the text: equal texts have equal ones in a process."""
+        return hash(self.text)
+
+    def with_scores(self, scores: Mapping[str, float]) -> BaselineSample:
+        """The sample with other scores."""
+        return replace(self, scores=scores)
+
     def seconds(self, timing: str) -> float | None:
         """Seconds of one of the `TIMINGS`; None if they cannot be compared."""
         return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[timing]
@@ -118,12 +127,20 @@ class Baseline:
         It has the scores whose signatures are equal. None if the case is not in the baseline, or was edited since. With
         `edited`, an edited case matches too.
         """
-        stored = self.cases.get(sample.key.case)
-        if stored is None or (stored.digest != sample.digest and not edited):
+        scored = [(score.metric, score.signature) for score in sample.scores]
+        return self.latest(sample.key.case, None if edited else hash(sample.digest), scored)
+
+    def latest(self, case: str, digest: int | None, scored: Iterable[tuple[str, str]]) -> BaselineSample | None:
+        """The latest accepted sample of a case, with the scores of these metrics and signatures.
+
+        None if the case is not in the baseline, or its digest has another hash than `digest`.
+        """
+        stored = self.cases.get(case)
+        if stored is None or digest not in (None, hash(stored.digest)):
             return None
-        comparable = {score.metric for score in sample.scores if self.signatures.get(score.metric) == score.signature}
-        latest = stored.samples[-1]
-        return replace(latest, scores={name: value for name, value in latest.scores.items() if name in comparable})
+        known, latest = self.signatures, stored.samples[-1]
+        comparable = {metric for metric, signature in scored if known.get(metric) == signature}
+        return latest.with_scores({name: value for name, value in latest.scores.items() if name in comparable})
 
     @property
     def signatures(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
 from statistics import fmean
@@ -21,6 +21,7 @@ MOST_LISTED = 1_000
 """Diffs of each kind that are listed where the samples of a run are on disk."""
 MOST_CHANGED = 4_000
 """Drops, and gains, that a page shows of a large run."""
+_ERROR, _FAILED, _RESPONDED = map(int, (Mark.ERROR, Mark.FAILED, Mark.RESPONDED))
 VISIBLE = 0.005
 """Half a point of a score: smaller changes are not shown."""
 
@@ -90,7 +91,7 @@ class _Rows:
         self._places, self.hows, self._groups, self._changes = array("I"), array("b"), array("b"), array("d")
         worst: dict[int, int] | None = {} if may_repeat(samples) else None  # by case: the row of its worst sample
         for place, row in enumerate(_rows(samples, baselines)):
-            key = _key(samples, place)
+            key = key_at(samples, place)
             known = None if worst is None else worst.setdefault(hash(key[:3]), len(self._places))
             if known is None or known == len(self._places):
                 self._append(place, row)
@@ -107,7 +108,7 @@ class _Rows:
     def changed(self) -> frozenset[SampleKey]:
         """The keys of the largest drops and gains."""
         places = [*self.places("worse", MOST_CHANGED), *self.places("better", MOST_CHANGED)]
-        return frozenset(_key(self._samples, place) for place in places)
+        return frozenset(key_at(self._samples, place) for place in places)
 
     def _append(self, place: int, row: _Row) -> None:
         self._places.append(place)
@@ -119,28 +120,42 @@ class _Rows:
         self._places[at], self.hows[at], self._groups[at], self._changes[at] = place, *row
 
     def _rank(self, row: int) -> tuple[int, float, SampleKey]:
-        return self._groups[row], self._changes[row], _key(self._samples, self._places[row])
+        return self._groups[row], self._changes[row], key_at(self._samples, self._places[row])
 
 
 def _rows(samples: Sequence[Sample], baselines: Baselines) -> Iterator[_Row]:
-    if isinstance(samples, IndexedSamples) and not any(isinstance(one, Baseline) for one in baselines.values()):
-        yield from map(_row_of_marks, samples.marks)  # nothing to compare with, so no text is needed
-        return
-    for sample in samples:
-        then = before(sample, baselines)
-        means = _means(sample, then)
-        change = means[1] - means[0] if means else 0.0
-        group = 0 if sample.error else 1 if sample.failed_checks else 2
-        yield _Row(_HOWS.index(_how(sample, then, change)), group, 0.0 if group < 2 else change)
+    if not isinstance(samples, IndexedSamples):
+        return (_row(_answer(sample, baselines)) for sample in samples)
+    if not any(isinstance(one, Baseline) for one in baselines.values()):
+        return map(_row_of_marks, samples.marks)  # nothing to compare with
+    return (_row_at(samples, place, baselines) for place in range(len(samples)))
+
+
+def _row(found: AnswerDiff) -> _Row:
+    group = 0 if found.sample.error else 1 if found.sample.failed_checks else 2
+    return _Row(_HOWS.index(found.how), group, 0.0 if group < 2 else found.change)
 
 
 def _row_of_marks(marks: int) -> _Row:
-    group = 0 if marks & Mark.ERROR else 1 if marks & Mark.FAILED else 2
-    how: How = "error" if not group or not marks & Mark.RESPONDED else "broken" if group == 1 else "new"
+    group = 0 if marks & _ERROR else 1 if marks & _FAILED else 2
+    how: How = "error" if not group or not marks & _RESPONDED else "broken" if group == 1 else "new"
     return _Row(_HOWS.index(how), group, 0.0)
 
 
-def _key(samples: Sequence[Sample], place: int) -> SampleKey:
+def _row_at(samples: IndexedSamples, place: int, baselines: Baselines) -> _Row:
+    """The same with a baseline, by the numbers of both sides."""
+    row = _row_of_marks(samples.mark(place))
+    then = before_at(samples, place, baselines)
+    if then is None or _HOWS[row.how] != "new":
+        return row
+    found = samples.numbers(place)
+    means = _means_of(((name, value) for (name, _), value in zip(found.scored, found.values, strict=True)), then)
+    change = means[1] - means[0] if means else 0.0
+    return _Row(_HOWS.index(_change(change, is_same=then.text_hash == found.text_hash)), row.group, change)
+
+
+def key_at(samples: Sequence[Sample], place: int) -> SampleKey:
+    """The key of the sample at a place."""
     return samples.key(place) if isinstance(samples, IndexedSamples) else samples[place].key
 
 
@@ -161,11 +176,13 @@ def _how(sample: Sample, then: BaselineSample | None, change: float) -> How:
         return "error"
     if sample.failed_checks:
         return "broken"
-    if then is None:
-        return "new"
+    return "new" if then is None else _change(change, is_same=then.text_hash == hash(sample.response.text))
+
+
+def _change(change: float, *, is_same: bool) -> How:
     if abs(change) > VISIBLE:
         return "worse" if change < 0 else "better"
-    return "same" if then.text == sample.response.text else "other"
+    return "same" if is_same else "other"
 
 
 def score_change(sample: Sample, baselines: Baselines, metric: str | None = None) -> float:
@@ -178,14 +195,28 @@ def score_change(sample: Sample, baselines: Baselines, metric: str | None = None
 
 
 def _means(sample: Sample, then: BaselineSample | None, metric: str | None = None) -> tuple[float, float] | None:
-    known = then.scores if then else {}
-    wanted = [score for score in sample.scores if score.metric in known and metric in (None, score.metric)]
-    if not wanted:
-        return None
-    return fmean(known[score.metric] for score in wanted), fmean(score.value for score in wanted)
+    mine = ((score.metric, score.value) for score in sample.scores if metric in (None, score.metric))
+    return _means_of(mine, then) if then else None
+
+
+def _means_of(mine: Iterable[tuple[str, float]], then: BaselineSample) -> tuple[float, float] | None:
+    """The means of the scores that compare, before and now."""
+    both = [(then.scores[metric], value) for metric, value in mine if metric in then.scores]
+    return (fmean(old for old, _ in both), fmean(new for _, new in both)) if both else None
 
 
 def before(sample: Sample, baselines: Baselines) -> BaselineSample | None:
     """The baseline's latest sample of the same case: see `Baseline.match`."""
     baseline = baselines.get((sample.key.model, sample.key.prompt))
     return baseline.match(sample) if isinstance(baseline, Baseline) else None
+
+
+def before_at(samples: Sequence[Sample], place: int, baselines: Baselines) -> BaselineSample | None:
+    """The same for the sample at a place, which is not read."""
+    if not isinstance(samples, IndexedSamples):
+        return before(samples[place], baselines)
+    key = samples.key(place)
+    baseline = baselines.get((key.model, key.prompt))
+    if not isinstance(baseline, Baseline):
+        return None
+    return baseline.latest(key.case, samples.facts(place).digest, samples.numbers(place).scored)

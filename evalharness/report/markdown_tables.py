@@ -7,9 +7,9 @@ from statistics import fmean
 
 from evalharness.amounts import level, levels, moved, probability, seconds, signed, size, span
 from evalharness.records import Baseline, Verdict
-from evalharness.records.marks import Mark, count_marked, may_repeat
+from evalharness.records.marks import Mark, count_marked, marks_in, may_repeat
 from evalharness.report.columns import Column
-from evalharness.report.diffs import before
+from evalharness.report.diffs import before_at, key_at
 from evalharness.report.encode import cell, cells
 from evalharness.report.outcome import Outcome
 from evalharness.report.score_table import score_rows
@@ -18,6 +18,7 @@ from evalharness.report.usage import dollars
 
 _MAX_ROWS = 20
 _NONE = "-"
+_RESPONDED = int(Mark.RESPONDED)
 _IN_USAGE = {"answers", "tokens", "$/1,000", "p50 s", "p95 s"}
 """Figures that the table of usage has."""
 
@@ -84,10 +85,11 @@ def _before(outcome: Outcome, column: Column) -> tuple[CaseValues, CaseValues]:
     found = CaseValues(), CaseValues()
     if not isinstance(outcome.baselines.get((column.model, column.prompt)), Baseline):
         return found
-    rows = CaseRows(unique=not may_repeat(column.samples))
-    for sample in column.samples:
-        row, then = rows.row(sample.key.case), before(sample, outcome.baselines)
-        if then and sample.response:
+    samples = column.samples
+    rows = CaseRows(unique=not may_repeat(samples))
+    for place, marks in enumerate(marks_in(samples)):
+        row, then = rows.row(key_at(samples, place).case), before_at(samples, place, outcome.baselines)
+        if then and marks & _RESPONDED:
             found[0].add(row, then.prompt_tokens)
             found[1].add(row, then.completion_tokens)
     return found

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.records import JudgedAgain, Run, Sample
+from evalharness.records.marks import Mark, numbers_in
+from evalharness.records.numbers import Numbers
+
+_RETRIED, _RESPONDED, _ESTIMATED = map(int, (Mark.RETRIED, Mark.RESPONDED, Mark.ESTIMATED))
 
 
 def usage_lines(run: Run) -> Iterator[str]:
@@ -48,29 +52,27 @@ class _Used:
     """The days of the oldest and of the latest replayed answer."""
     last: str = ""
 
-    def add(self, sample: Sample) -> None:
+    def add(self, marks: int, numbers: Numbers) -> None:
         """Add a sample."""
-        self.retried += sample.attempts > 1
-        self.of_metrics += sample.metrics_cost_usd
-        if sample.response is None:
+        self.retried += marks & _RETRIED > 0
+        self.of_metrics += numbers.metrics_cost_usd
+        if not marks & _RESPONDED:
             return
-        if sample.recorded_at:
-            day = sample.recorded_at[:10]
+        if day := numbers.recorded_on:
             self.first, self.last = min(self.first or day, day), max(self.last, day)
             self.replayed += 1
             return
         self.fresh += 1
-        usage = sample.response.usage
-        self.tokens += usage.prompt_tokens + usage.completion_tokens
-        self.estimated += usage.estimated
-        if sample.cost_usd is not None:
-            self.priced, self.cost = self.priced + 1, self.cost + sample.cost_usd
+        self.tokens += numbers.prompt_tokens + numbers.completion_tokens
+        self.estimated += marks & _ESTIMATED > 0
+        if numbers.cost_usd is not None:
+            self.priced, self.cost = self.priced + 1, self.cost + numbers.cost_usd
 
 
-def _used(samples: Iterable[Sample]) -> _Used:
+def _used(samples: Sequence[Sample]) -> _Used:
     found = _Used()
-    for sample in samples:
-        found.add(sample)
+    for marks, numbers in numbers_in(samples):
+        found.add(marks, numbers)
     return found
 
 

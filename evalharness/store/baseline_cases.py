@@ -1,4 +1,7 @@
-"""The cases of a baseline: objects, or for a large one an index of its file on disk, some 150 bytes a case."""
+"""The cases of a baseline: objects, or for a large one their numbers, and an index of its file on disk.
+
+A case takes some 200 bytes then, and each of its samples 60.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 from evalharness.errors import StoreError
 from evalharness.records import BaselineCase, BaselineSample, IndexedCases
 from evalharness.store.baseline_lines import CaseLine, SampleLine
+from evalharness.store.baseline_numbers import AcceptedSamples
 from evalharness.store.checked_line import checked_line
 from evalharness.store.files import open_regular
 from evalharness.store.stored_samples import StoredFile
@@ -94,20 +98,40 @@ class StoredBaselineCases(IndexedCases):
         """`read` returns the case of a line with this number."""
         self._file, self._read = StoredFile(open_regular(str(path), os.O_RDONLY)), read
         self._rows: dict[str, int] = {}
-        self._offsets, self._digests = array("Q"), array("q")
+        self._samples, self._ends = AcceptedSamples(), array("I")
+        self._offsets, self._digests = array("Q"), _Texts()
         self._end = 0
+        self._latest: tuple[int, list[str]] | None = None
 
     def add(self, line: CaseLine, start: int, end: int) -> None:
         """Add the case of the next line, which is in these bytes of the file."""
         self._rows[line.case] = len(self._rows)
         self._offsets.append(start)
-        self._digests.append(hash(line.digest))
+        self._digests.append(line.digest)
+        for sample in line.samples:
+            self._samples.append(sample)
+        self._ends.append(len(self._samples))
         self._end = end
 
     def __getitem__(self, case: str) -> BaselineCase:
         row = self._rows[case]
-        end = self._offsets[row + 1] if row + 1 < len(self._offsets) else self._end
-        return self._read(self._file.read(self._offsets[row], end), row + _FIRST_LINE)
+        first = self._ends[row - 1] if row else 0
+        samples = tuple(
+            [
+                self._samples.sample(place, partial(self._text, row, place - first))
+                for place in range(first, self._ends[row])
+            ]
+        )
+        return BaselineCase(self._digests[row], samples, row + _FIRST_LINE)
+
+    def _text(self, row: int, number: int) -> str:
+        """The text of one of the samples of a case. The others are often asked for next, so their line is kept."""
+        latest = self._latest
+        if latest is None or latest[0] != row:
+            end = self._offsets[row + 1] if row + 1 < len(self._offsets) else self._end
+            found = self._read(self._file.read(self._offsets[row], end), row + _FIRST_LINE)
+            latest = self._latest = row, [sample.text for sample in found.samples]
+        return latest[1][number]
 
     def __contains__(self, case: object) -> bool:
         return case in self._rows
@@ -120,4 +144,18 @@ class StoredBaselineCases(IndexedCases):
 
     def digest_hash(self, case: str) -> int:
         """Python's hash of the digest of a case."""
-        return self._digests[self._rows[case]]
+        return hash(self._digests[self._rows[case]])
+
+
+class _Texts:
+    """Short texts, each in its bytes and eight more."""
+
+    def __init__(self) -> None:
+        self._bytes, self._ends = bytearray(), array("Q", [0])
+
+    def append(self, text: str) -> None:
+        self._bytes += text.encode(errors="surrogatepass")
+        self._ends.append(len(self._bytes))
+
+    def __getitem__(self, place: int) -> str:
+        return self._bytes[self._ends[place] : self._ends[place + 1]].decode(errors="surrogatepass")

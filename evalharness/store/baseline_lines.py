@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from evalharness.store.sample_lines import MOST_TOKENS
+
+_Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 
 
 class _Line(BaseModel):
@@ -42,8 +46,8 @@ class SampleLine(_Line):
     run: str
     text: str
     scores: dict[str, FiniteFloat]
-    prompt_tokens: NonNegativeInt
-    completion_tokens: NonNegativeInt
+    prompt_tokens: _Tokens
+    completion_tokens: _Tokens
     total_s: FiniteFloat | None
     first_token_s: FiniteFloat | None = None
     per_token_s: FiniteFloat | None = None

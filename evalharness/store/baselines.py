@@ -10,6 +10,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,6 @@ def _lines(header: dict[str, Any], baseline: Baseline) -> Iterator[dict[str, Any
 
 
 def _as_dict(record: AcceptedRun | BaselineSample) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in record.__slots__}
+    values = {one.name: getattr(record, one.name) for one in fields(record)}
     values = {name: value for name, value in values.items() if value not in (None, ()) or name not in _LATER}
     return {k: dict(sorted(v.items())) if isinstance(v, Mapping) else v for k, v in values.items()}

@@ -14,7 +14,7 @@ from evalharness.redaction import may_show_secret, scrubbed
 from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.upgrade import upgraded_run_line, with_context_records
 
-_MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
+MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
 _SAMPLE, _LINE = TypeAdapter(Sample), TypeAdapter(dict[str, Sample])
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _FOLDER: Any = {"__all__": {"attachments": {"__all__": {"folder"}}}}
@@ -82,8 +82,8 @@ def out_of_range(sample: Sample) -> str:
     if sample.response and (problem := sample.response.added_problem):
         return problem
     usage = sample.response.usage if sample.response else None
-    if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
-        return f"expected at most {_MOST_TOKENS:,} tokens"
+    if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > MOST_TOKENS:
+        return f"expected at most {MOST_TOKENS:,} tokens"
     scored = {score.metric for score in sample.scores}
     if both := [one.metric for one in sample.not_applicable if one.metric in scored]:
         return f"the metric {both[0]} has a score, and does not apply"

@@ -1,7 +1,7 @@
 """The samples of a run: in memory while they are few, and in the record on disk beyond that.
 
-A sample in memory takes several kilobytes; one in the record takes about 50 bytes of index. Reading it takes about ten
-microseconds.
+A sample in memory takes several kilobytes; one in the record takes about 150 bytes of index, with its numbers. Reading
+it takes about ten microseconds.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Generic, TypeVar, overload
+from typing import overload
 
 from evalharness.records import Purpose, Sample, SampleKey
 from evalharness.records.marks import CaseFacts, IndexedSamples, level_of, marks_of
+from evalharness.records.numbers import Numbers, numbers_of
+from evalharness.records.response import key_of
+from evalharness.store.number_columns import NumberColumns, Shared
 
 IN_MEMORY = 20_000
 """Samples of one run that are kept as objects."""
 _AT_ONCE = 1 << 20
 """Bytes of the record that an iteration reads at once."""
-T = TypeVar("T")
 Decode = Callable[[bytes], Sample]
 
 
@@ -89,37 +91,23 @@ class StoredFile:
         return found
 
 
-class _Shared(Generic[T]):
-    """Values of which few differ, each kept once."""
-
-    def __init__(self) -> None:
-        self._numbers, self._known, self._values = array("I"), dict[T, int](), list[T]()
-
-    def append(self, value: T) -> None:
-        number = self._known.setdefault(value, len(self._values))
-        if number == len(self._values):
-            self._values.append(value)
-        self._numbers.append(number)
-
-    def __getitem__(self, place: int) -> T:
-        return self._values[self._numbers[place]]
-
-
 class _Index:
     """Where each sample is in a record, with its marks and its key."""
 
     def __init__(self, file: StoredFile, offsets: array[int], decode: Decode) -> None:
         self.file, self.offsets, self.decode, self.end = file, offsets, decode, 0
         self.marks, self.levels, self.metrics = array("I"), array("d"), dict[str, None]()
+        self.numbers = NumberColumns()
         self._cases: list[str] = []
         self._digests, self._repeats = array("q"), array("I")
-        self._settings, self._groups = _Shared[tuple[str, str, Purpose]](), _Shared[tuple[tuple[str, ...], str]]()
+        self._settings, self._groups = Shared[tuple[str, str, Purpose]](), Shared[tuple[tuple[str, ...], str]]()
 
     def append(self, sample: Sample, end: int) -> None:
         """Append what is known of a sample; its line ends before `end`."""
         key = sample.key
         self.marks.append(marks_of(sample))
         self.levels.append(level_of(sample))
+        self.numbers.append(numbers_of(sample))
         self._cases.append(key.case)
         self._digests.append(hash(sample.digest))
         self._repeats.append(key.repeat)
@@ -133,6 +121,12 @@ class _Index:
         """The key of a sample."""
         prompt, model, purpose = self._settings[place]
         return SampleKey(self._cases[place], prompt, model, self._repeats[place], purpose)
+
+    def keys(self, size: int) -> Iterator[SampleKey]:
+        """Yield the keys of the first samples."""
+        settings = map(self._settings.__getitem__, range(size))
+        for (prompt, model, purpose), case, repeat in zip(settings, self._cases, self._repeats, strict=False):
+            yield key_of((case, prompt, model, repeat, purpose))
 
     def facts(self, place: int) -> CaseFacts:
         """What a sample has of its case."""
@@ -190,12 +184,16 @@ class StoredSamples(IndexedSamples):
     @cached_property
     def repeats(self) -> bool:
         """Whether a case has several samples with one model and prompt."""
-        ordered = sorted(hash(self._index.key(place)[:3]) for place in range(self._size))
+        ordered = sorted(hash(key[:3]) for key in self.keys())
         return any(one == other for one, other in pairwise(ordered))
 
     def key(self, index: int) -> SampleKey:
         """The key of a sample."""
         return self._index.key(index)
+
+    def keys(self) -> Iterator[SampleKey]:
+        """Yield the key of each sample."""
+        return self._index.keys(self._size)
 
     def facts(self, index: int) -> CaseFacts:
         """What a sample has of its case."""
@@ -204,3 +202,7 @@ class StoredSamples(IndexedSamples):
     def mark(self, index: int) -> int:
         """The marks of one sample."""
         return self._index.marks[index]
+
+    def numbers(self, index: int) -> Numbers:
+        """The numbers of a sample."""
+        return self._index.numbers[index]

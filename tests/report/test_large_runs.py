@@ -14,8 +14,10 @@ from evalharness.records import IndexedCases, Run, Sample, SampleKey, Score, Vio
 from evalharness.records.marks import IndexedSamples
 from evalharness.report import Outcome, diffs, open_formats, shown
 from evalharness.report.html import overview, page_of
+from evalharness.report.markdown_tables import usage_table
 from evalharness.report.rows import rows_of
 from evalharness.report.terminal import summary_lines
+from evalharness.report.usage import usage_lines
 from evalharness.store import (
     RunWriter,
     accepted_baselines,
@@ -77,6 +79,24 @@ def texts(of: Outcome) -> dict[str, str]:
     rendered = {name: one.render(of) for name, one in open_formats(names).items()}
     pieces = {name: found if isinstance(found, str) else "".join(map(str, found)) for name, found in rendered.items()}
     return pieces | {"terminal": "\n".join(line for line, _ in summary_lines(of))}
+
+
+def test_gates_and_figures_read_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts, figures, counts and usage come from memory: the record and the baseline can be empty by then."""
+    monkeypatch.setattr(diffs, "MOST_LISTED", 0)
+    samples = [one for one in varied() if one.purpose == "planned" and one.ok and not one.violations]
+    known = accepted(tmp_path, samples)
+    stored, kept = outcomes(tmp_path, a_run(samples), known)
+    for path in (tmp_path / "run.jsonl", known):
+        with path.open("r+") as file:
+            file.truncate()
+    again = outcome(stored.run, baselines=stored.baselines, folder=stored.folder, root=tmp_path)
+    assert again.verdicts == kept.verdicts
+    assert {one.status for one in again.verdicts} & {"pass", "fail", "inconclusive"}
+    assert again.contents.figures == kept.contents.figures
+    assert again.contents.answers.counts == kept.contents.answers.counts
+    assert usage_table(again) == usage_table(kept)
+    assert list(usage_lines(again.run)) == list(usage_lines(kept.run))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ def test_a_large_baseline_is_read_as_written(tmp_path: Path, monkeypatch: pytest
     assert list(stored.cases) == list(kept.cases)
     assert len(read(path, tmp_path).runs) == 2
     assert "z" not in stored.cases
+    sample = stored.cases["c1"].samples[0]
+    assert replace(sample, run="other") == replace(kept.cases["c1"].samples[0], run="other")
+    assert sample.text_hash == kept.cases["c1"].samples[0].text_hash
 
 
 def test_a_large_baseline_with_a_case_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

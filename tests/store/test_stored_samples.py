@@ -8,7 +8,17 @@ import pytest
 from stored_records import HOSTILE, a_run, a_sample, broken, write
 
 from evalharness.records import Run, SampleKey
-from evalharness.records.marks import IndexedSamples, Mark, count_marked, has_marked, marked, marked_keys, metrics_of
+from evalharness.records.marks import (
+    IndexedSamples,
+    Mark,
+    count_marked,
+    has_marked,
+    marked,
+    marked_keys,
+    metrics_of,
+    numbers_in,
+)
+from evalharness.records.numbers import Numbers
 from evalharness.store import RunWriter, canonical_run, read_run, stored_samples
 from evalharness.store.stored_samples import so_far
 
@@ -37,8 +47,13 @@ def test_a_large_run_is_read_as_written(tmp_path: Path) -> None:
     assert canonical_run(found) == canonical_run(run)
 
 
+def plain(one: Numbers) -> Numbers:
+    """The numbers with a list of scores, which equals another list."""
+    return one._replace(values=list(one.values))
+
+
 def test_marks_and_keys_need_no_reading(tmp_path: Path) -> None:
-    """Samples are chosen by their marks as those in memory are, and their keys and metrics are known."""
+    """Samples are chosen by their marks as those in memory are, and their keys, numbers and metrics are known."""
     run = hostile_run()
     path = write(tmp_path / "run.jsonl", run)
     found = read_run(path)
@@ -46,6 +61,9 @@ def test_marks_and_keys_need_no_reading(tmp_path: Path) -> None:
         assert list(marked(found.samples, wanted, without)) == list(marked(run.samples, wanted, without))
         assert count_marked(found.samples, wanted, without) == count_marked(run.samples, wanted, without)
     path.write_text("")  # from here on, only what is in memory
+    assert [(marks, plain(one)) for marks, one in numbers_in(found.samples)] == [
+        (marks, plain(one)) for marks, one in numbers_in(run.samples)
+    ]
     assert list(marked_keys(found.samples)) == [sample.key for sample in run.samples]
     assert list(marked_keys(found.samples, Mark.FAILED)) == [SampleKey("bad", "p", "m", 0)]
     assert list(metrics_of(found.samples)) == ["exact"]

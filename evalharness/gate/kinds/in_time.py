@@ -17,6 +17,7 @@ from evalharness.gate.pairing import baseline_samples
 from evalharness.gate.wording import count
 from evalharness.records import BaselineSample, GateRule, Sample, TimeBounds
 from evalharness.records.marks import Mark
+from evalharness.records.numbers import Numbers
 
 if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
     from evalharness.gate.evidence import GateResult
@@ -134,11 +135,11 @@ def _known(samples: Any, rule: GateRule) -> Iterator[tuple[bool, float]]:
             yield ok, seconds
 
 
-def _in_time(sample: Sample | BaselineSample, rule: GateRule) -> bool | None:
-    if isinstance(sample, BaselineSample):
-        tokens = sample.completion_tokens
-    else:
+def _in_time(sample: Sample | Numbers | BaselineSample, rule: GateRule) -> bool | None:
+    if isinstance(sample, Sample):
         tokens = sample.response.usage.completion_tokens if sample.response else 0
+    else:
+        tokens = sample.completion_tokens
     return is_in_time(sample, tokens, rule.within or TimeBounds())
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.gate.case_samples import count_of, without_texts
 from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.records import AcceptedRun, Sample, slots_of
+from evalharness.records.marks import Mark
+from evalharness.records.numbers import Numbers
 
 if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
     from evalharness.gate.latency import Calibration, Mode
@@ -47,11 +50,10 @@ def basis_of(context: GateContext) -> Basis:
     return Basis(mode, [one.id for one in here], calibration)
 
 
-def compared(context: GateContext, case: str, basis: Basis) -> Sequence[Sample]:
+def compared(context: GateContext, case: str, basis: Basis) -> Sequence[Sample | Numbers]:
     """The samples of this version; those taken in turns with the reference where there is one."""
-    samples = context.pairing.samples[case]
     in_turns = basis.mode == "interleaved" and not context.run.header.against
-    return [one for one in samples if one.purpose == "confirm"] if in_turns else samples
+    return without_texts(context.pairing.samples, case, Mark.CONFIRM if in_turns else Mark.ANY)
 
 
 def positive(found: Iterable[float | None]) -> list[float]:
@@ -73,8 +75,7 @@ def other_slots(context: GateContext) -> str:
 def no_seconds(context: GateContext, basis: Basis) -> str:
     """Why there are no seconds to compare."""
     here = [one for one in context.pairing.accepted if _is_here(one, context)]
-    samples = [sample for found in context.pairing.samples.values() for sample in found]
-    if not basis.runs and here and any(sample.latency_s is not None for sample in samples):
+    if not basis.runs and here and any(one.latency_s is not None for one in _samples(context)):
         accepted = ", ".join(_slots_text(other) for other in sorted({one.slots for one in here}, key=str))
         return (
             f"no accepted run with {_slots_text(_slots(context))}, only with {accepted}: seconds with different slots "
@@ -82,12 +83,17 @@ def no_seconds(context: GateContext, basis: Basis) -> str:
         )
     if not here:
         return f"no accepted run on a machine like this one ({context.run.header.machine_class})"
-    replayed = sum(bool(sample.recorded_at) for sample in samples)
+    replayed = count_of(context.pairing.samples, Mark.REPLAYED)
     return f"{replayed} responses were replayed, which have no times" if replayed else "no times to compare"
 
 
 def _slots(context: GateContext) -> int | None:
-    return slots_of(sample for samples in context.pairing.samples.values() for sample in samples)
+    return slots_of(_samples(context))
+
+
+def _samples(context: GateContext) -> Iterator[Sample | Numbers]:
+    samples = context.pairing.samples
+    return (one for case in samples for one in without_texts(samples, case))
 
 
 def _slots_text(slots: int | None) -> str:

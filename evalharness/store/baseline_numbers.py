@@ -1,0 +1,50 @@
+"""The samples of a large baseline without their texts: 36 bytes each, 24 more with times, and 8 for each score."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import NamedTuple
+
+from evalharness.records import BaselineSample
+from evalharness.records.text_on_disk import StoredText, TextOnDisk
+from evalharness.store.baseline_lines import SampleLine
+from evalharness.store.number_columns import NumberRows, or_nan, or_none
+
+_TIMES = 3
+
+
+class _Kind(NamedTuple):
+    """What many accepted samples have in common."""
+
+    run: str
+    metrics: tuple[str, ...]
+    not_applicable: tuple[str, ...]
+    has_times: bool
+
+
+class AcceptedSamples:
+    """The samples of a baseline, in order."""
+
+    def __init__(self) -> None:
+        self._rows, self._texts = NumberRows[_Kind](), array("q")
+
+    def append(self, one: SampleLine) -> None:
+        """Append a sample."""
+        times = one.total_s, one.first_token_s, one.per_token_s
+        has_times = times != (None, None, None)
+        kind = _Kind(one.run, tuple(one.scores), tuple(one.not_applicable), has_times)
+        shown = map(or_nan, times if has_times else ())
+        self._rows.append(kind, (one.prompt_tokens, one.completion_tokens, *shown, *one.scores.values()))
+        self._texts.append(hash(one.text))
+
+    def sample(self, place: int, read: Callable[[], str]) -> BaselineSample:
+        """A sample; `read` reads its text."""
+        (run, metrics, not_applicable, has_times), (prompt, completion, *rest) = self._rows[place]
+        total, first_token, per_token = map(or_none, rest[:_TIMES]) if has_times else (None, None, None)
+        scores = dict(zip(metrics, rest[_TIMES:] if has_times else rest, strict=True))
+        text, tokens = StoredText(self._texts[place], read), (int(prompt), int(completion))
+        return TextOnDisk.of(text, run, scores, tokens, (total, first_token, per_token), not_applicable)
+
+    def __len__(self) -> int:
+        return len(self._rows)
