@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from heapq import nlargest, nsmallest
 from statistics import fmean
 from typing import Literal, NamedTuple, get_args
@@ -21,7 +22,6 @@ MOST_LISTED = 1_000
 """Diffs of each kind that are listed where the samples of a run are on disk."""
 MOST_CHANGED = 4_000
 """Drops, and gains, that a page shows of a large run."""
-_ERROR, _FAILED, _RESPONDED = map(int, (Mark.ERROR, Mark.FAILED, Mark.RESPONDED))
 VISIBLE = 0.005
 """Half a point of a score: smaller changes are not shown."""
 
@@ -91,9 +91,12 @@ class _Rows:
         self._places, self.hows, self._groups, self._changes = array("I"), array("b"), array("b"), array("d")
         worst: dict[int, int] | None = {} if may_repeat(samples) else None  # by case: the row of its worst sample
         for place, row in enumerate(_rows(samples, baselines)):
+            if worst is None:
+                self._append(place, row)
+                continue
             key = key_at(samples, place)
-            known = None if worst is None else worst.setdefault(hash(key[:3]), len(self._places))
-            if known is None or known == len(self._places):
+            known = worst.setdefault(hash(key[:3]), len(self._places))
+            if known == len(self._places):
                 self._append(place, row)
             elif (row.group, row.change, key) < self._rank(known):
                 self._replace(known, place, row)
@@ -136,9 +139,10 @@ def _row(found: AnswerDiff) -> _Row:
     return _Row(_HOWS.index(found.how), group, 0.0 if group < 2 else found.change)
 
 
+@cache  # few samples differ in their marks
 def _row_of_marks(marks: int) -> _Row:
-    group = 0 if marks & _ERROR else 1 if marks & _FAILED else 2
-    how: How = "error" if not group or not marks & _RESPONDED else "broken" if group == 1 else "new"
+    group = 0 if marks & Mark.ERROR else 1 if marks & Mark.FAILED else 2
+    how: How = "error" if not group or not marks & Mark.RESPONDED else "broken" if group == 1 else "new"
     return _Row(_HOWS.index(how), group, 0.0)
 
 

@@ -39,6 +39,8 @@ class ScoreDetails:
     def of(self, sample: Sample) -> Iterator[Details]:
         """Return the details of each score that has any."""
         for score in sample.scores:
+            if not (score.parts or score.explanation or score.question or self.questions or self.labels):
+                continue  # as for most scores of most runs
             found = Details(
                 score.metric, score.question or self.questions.get(score.metric, ""), *self._texts(score, sample)
             )
@@ -51,7 +53,7 @@ class ScoreDetails:
 
     def is_disputed(self, sample: Sample) -> bool:
         """Whether people and a judge disagree on an answer: one calls it good, the other does not."""
-        return any(self._is_disputed(score, sample) for score in sample.scores)
+        return bool(self.labels) and any(self._is_disputed(score, sample) for score in sample.scores)
 
     def _is_disputed(self, score: Score, sample: Sample) -> bool:
         values = [one.value for one in self.labels_of(score, sample) if one.made_by == "person"]

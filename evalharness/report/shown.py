@@ -15,7 +15,7 @@ MOST_ROWS = 40_000
 """Samples on one page: a browser opens it in seconds, and the file has a few megabytes."""
 QUOTA = MOST_ROWS // 5
 """Samples that are shown for one reason."""
-_BAD = Mark.ERROR | Mark.FAILED | Mark.BROKEN
+_ERROR, _BAD = int(Mark.ERROR), int(Mark.ERROR | Mark.FAILED | Mark.BROKEN)
 _Place = tuple[int, int]
 """A column, and a sample in it."""
 
@@ -69,7 +69,7 @@ class _Choice:
 
     def bad(self) -> Iterator[_Place]:
         """Yield the samples with an error, then those that break an assertion."""
-        for wanted in (Mark.ERROR, _BAD):
+        for wanted in (_ERROR, _BAD):
             for number, column in enumerate(self._columns):
                 for place, marks in enumerate(marks_in(column.samples)):
                     if marks & wanted:
