@@ -65,20 +65,10 @@ class _Task:
     def answered(self) -> Answered:
         response, error = (self.exchange.response, self.exchange.error) if self.exchange else (None, None)
         replies = tuple(_joined(sent) for sent in zip(*self.rounds, strict=True)) if self.rounds else None
-        return Answered(self.case, self.request, response, error, replies)
+        return Answered(self.case, self.request, response, error, replies, self._effort())
 
     def finish(self, sample: Sample) -> None:
-        """Set the sample, with the effort of its requests. Later calls do nothing."""
-        own = self.exchange or Exchange(self.request)
-        replies = self._replies()
-        sample = replace(
-            sample,
-            cost_usd=own.cost_usd,
-            recorded_at=own.recorded_at,
-            attempts=own.attempts,
-            metrics_cost_usd=sum(one.cost_usd or 0.0 for one in replies if not one.recorded_at),
-            recorded_from=tuple(sorted({source for one in (own, *replies) for source in one.all_sources})),
-        )
+        """Set the sample. Later calls do nothing."""
         with suppress(Exception):  # the scoring thread and the end of the run may both finish it
             self.sample.set_result(sample)
 
@@ -86,6 +76,15 @@ class _Task:
     def sent_for_metrics(self) -> int:
         """Number of times that a request of the metrics was sent."""
         return sum(one.attempts for one in self._replies() if not one.recorded_at)
+
+    def _effort(self) -> dict[str, Any]:
+        """What the requests took: fields of the sample."""
+        own, replies = self.exchange or Exchange(self.request), self._replies()
+        return {
+            **{"cost_usd": own.cost_usd, "recorded_at": own.recorded_at, "attempts": own.attempts},
+            "metrics_cost_usd": sum(one.cost_usd or 0.0 for one in replies if not one.recorded_at),
+            "recorded_from": tuple(sorted({source for one in (own, *replies) for source in one.all_sources})),
+        }
 
     def _replies(self) -> list[Exchange]:
         """The exchanges of the metrics' requests that have ended."""

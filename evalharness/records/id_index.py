@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-MOST_IN_DICT = 20_000
+MOST_IN_DICT = 200_000
 """Ids whose places a dict holds: it is faster, and takes about a hundred bytes for each."""
 
 

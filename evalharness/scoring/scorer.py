@@ -11,7 +11,7 @@ some metrics (embeddings) are faster in batches. This module sends nothing itsel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalharness.config import Config
@@ -34,6 +34,8 @@ class Answered:
     error: SampleError | None = None
     replies: tuple[Replies, ...] | None = None
     """For each metric the responses to its requests; None where no metric sends any."""
+    effort: Mapping[str, Any] = field(default_factory=dict)
+    """What the requests took: fields of the sample."""
 
     @property
     def view(self) -> SampleView:
@@ -44,7 +46,7 @@ class Answered:
 
     def sample(self, **results: Any) -> Sample:
         """Return the sample, with these fields for its scores and checks; without any, it has none."""
-        given: dict[str, Any] = {"error": self.error, **results}
+        given: dict[str, Any] = {**self.effort, "error": self.error, **results}
         return Sample(
             self.request.key,
             self.case.digest,

@@ -14,6 +14,8 @@ from pydantic_core import from_json, to_json
 
 from evalharness.errors import StoreError
 
+_BLOCK = 16_384
+"""Bytes that the access to a value reads, for those that follow."""
 _AT_ONCE = 500
 """Values that an iteration reads at once."""
 
@@ -27,6 +29,8 @@ class Spool:
         The JSON of pydantic takes a fifth of the time of that of Python.
         """
         self._ends = array("Q", [0])
+        self._block = (0, b"")
+        """The bytes that were read last, and the place of the first one."""
         try:
             self._handle = self._written(values)
         except OSError as error:
@@ -50,7 +54,10 @@ class Spool:
     def __getitem__(self, place: int) -> Any:
         """The value at a place, from 0. From any thread."""
         start, end = self._ends[place], self._ends[place + 1]
-        return from_json(os.pread(self._handle, end - start, start))
+        first, data = self._block
+        if start < first or end > first + len(data):  # most accesses follow each other
+            first, data = self._block = start, os.pread(self._handle, max(end - start, _BLOCK), start)
+        return from_json(data[start - first : end - first])
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self), _AT_ONCE):
