@@ -222,11 +222,12 @@ def levels_in(samples: Sequence[Sample]) -> Sequence[float]:
     return samples.levels if isinstance(samples, IndexedSamples) else array("d", map(level_of, samples))
 
 
-def numbers_in(samples: Sequence[Sample]) -> Iterator[tuple[int, Numbers]]:
-    """Yield the marks and the numbers of each sample."""
+def numbers_in(samples: Sequence[Sample], wanted: Mark) -> Iterator[tuple[int, Numbers]]:
+    """Yield the marks of each sample, these at least, and its numbers."""
     if isinstance(samples, IndexedSamples):
         return zip(samples.marks, map(samples.numbers, range(len(samples))), strict=True)
-    return ((marks_of(sample), numbers_of(sample)) for sample in samples)
+    tests = [(mark, holds) for mark, holds in _PAIRS if mark & wanted]
+    return ((sum([mark for mark, holds in tests if holds(sample)]), numbers_of(sample)) for sample in samples)
 
 
 def metrics_of(samples: Sequence[Sample]) -> Collection[str]:

@@ -71,7 +71,7 @@ class _Used:
 
 def _used(samples: Sequence[Sample]) -> _Used:
     found = _Used()
-    for marks, numbers in numbers_in(samples):
+    for marks, numbers in numbers_in(samples, Mark.RETRIED | Mark.RESPONDED | Mark.ESTIMATED):
         found.add(marks, numbers)
     return found
 

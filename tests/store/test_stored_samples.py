@@ -22,6 +22,8 @@ from evalharness.records.numbers import Numbers
 from evalharness.store import RunWriter, canonical_run, read_run, stored_samples
 from evalharness.store.stored_samples import so_far
 
+EVERY = Mark(sum(Mark))
+
 
 @pytest.fixture(autouse=True)
 def few_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +63,8 @@ def test_marks_and_keys_need_no_reading(tmp_path: Path) -> None:
         assert list(marked(found.samples, wanted, without)) == list(marked(run.samples, wanted, without))
         assert count_marked(found.samples, wanted, without) == count_marked(run.samples, wanted, without)
     path.write_text("")  # from here on, only what is in memory
-    assert [(marks, plain(one)) for marks, one in numbers_in(found.samples)] == [
-        (marks, plain(one)) for marks, one in numbers_in(run.samples)
+    assert [(marks, plain(one)) for marks, one in numbers_in(found.samples, EVERY)] == [
+        (marks, plain(one)) for marks, one in numbers_in(run.samples, EVERY)
     ]
     assert list(marked_keys(found.samples)) == [sample.key for sample in run.samples]
     assert list(marked_keys(found.samples, Mark.FAILED)) == [SampleKey("bad", "p", "m", 0)]
