@@ -19,6 +19,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 LAST_STEPS = (
     "evalharness.gate.decide",
@@ -94,10 +95,16 @@ def not_collected() -> Iterator[None]:
     gc.disable()
     try:
         yield
-        gc.freeze()
+        _freeze()
     finally:
         if enabled:
             gc.enable()
+
+
+@cache
+def _freeze() -> None:
+    """Freeze what is there, once: frozen garbage is never freed, and a process of many commands would keep it all."""
+    gc.freeze()
 
 
 @contextmanager

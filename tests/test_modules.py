@@ -51,6 +51,22 @@ def test_imports_are_not_scanned(module: str, program: str) -> None:
     assert printed(COLLECTIONS.format(module=module, program=program)) == "SCANNED 0 True True"
 
 
+def test_a_process_of_many_commands_frees_its_garbage() -> None:
+    """The second command of a process keeps no garbage of the first for good, and its modules are still not scanned."""
+    program = f"""\
+import gc, weakref
+class Cycle: pass
+{COMMAND}
+frozen, cycle = gc.get_freeze_count(), Cycle()
+cycle.itself, found = cycle, weakref.ref(cycle)
+del cycle
+{COMMAND}
+gc.collect()
+print(found(), frozen > 50_000, gc.get_freeze_count() == frozen)
+"""
+    assert printed(program) == "None True True"
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_collector_is_as_before(enabled: bool) -> None:
     """A process without garbage collector keeps it off, and an import that fails turns it on again."""
