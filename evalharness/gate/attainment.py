@@ -112,7 +112,7 @@ def attainment_of(in_time: InTime, clusters: Mapping[str, str]) -> Attainment:
         if found:
             trials.setdefault(clusters.get(case, f"case {case}"), []).append(found)
     met, unknown = (
-        math.fsum(fmean(fmean(one is wanted for one in case) for case in cases) for cases in trials.values())
+        math.fsum(fmean(case.count(wanted) / len(case) for case in cases) for cases in trials.values())
         for wanted in (True, None)
     )
     return Attainment(met, unknown, len(trials))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,6 +19,7 @@ def share_bounds(hits: int, trials: int, *, alpha: float) -> tuple[float, float]
     return low, high
 
 
+@lru_cache(maxsize=4096)
 def _quantile(a: int, b: int, at: float) -> float:
     return float(beta_quantiles([a], [b], np.array([at]))[0, 0])
 
