@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from cores import one_core
 
 import evalharness
 from evalharness.testing.ci import CI_VARIABLES
@@ -145,11 +146,12 @@ class Shell:
 def test_the_tutorial(tmp_path: Path) -> None:
     """From an empty folder to the verdict of the pull request, every command prints the lines on the page."""
     shell = Shell(tmp_path)
-    for step in steps(TUTORIAL.read_text(encoding="utf-8")):
-        if isinstance(step, Command):
-            shell.type(step)
-        else:
-            shell.apply(step)
+    with one_core():
+        for step in steps(TUTORIAL.read_text(encoding="utf-8")):
+            if isinstance(step, Command):
+                shell.type(step)
+            else:
+                shell.apply(step)
     assert (shell.folder / "golden/baselines/bookshop/smollm2.reply.jsonl").is_file()
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cores import one_core
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,14 +48,17 @@ def run_pytest(folder: Path, *arguments: str, root: Path = ROOT, meanwhile=None,
         "--llm-suite=support",
         "--llm-record=all",
     ]
-    with subprocess.Popen(
-        [*command, f"--llm-report={folder}", *arguments],
-        cwd=root,
-        env=environment | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with (
+        one_core(),
+        subprocess.Popen(
+            [*command, f"--llm-report={folder}", *arguments],
+            cwd=root,
+            env=environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
         if meanwhile:
             threading.Thread(target=meanwhile, args=(process,), daemon=True).start()
         output, _ = process.communicate(timeout=600)

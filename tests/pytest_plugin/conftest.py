@@ -14,6 +14,7 @@ from noisy import noisy  # noqa: F401 - a fixture
 
 import evalharness.evaluation.acceptance
 import evalharness.gate.pairwise
+import evalharness.providers.openai
 import evalharness.pytest_plugin
 import evalharness.report.verdict_file
 from evalharness import registry
