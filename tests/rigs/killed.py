@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def main(action: str, template: Path, work: Path, by: str) -> None:
     """Kill one child after the other at each call, until one ends before its call."""
     acceptance._now = lambda: "2026-01-02T03:04:05+00:00"  # the same bytes in each child
     import_modules(LAST_STEPS)
+    rehearse(ACTIONS[action], template, work / "rehearsal")
     numbers = itertools.count(1)
     for calls in SYSTEM_CALLS if by == "strace" else ("",):  # strace counts each system call separately
         for nth in range(1, MOST):
@@ -73,6 +75,14 @@ def main(action: str, template: Path, work: Path, by: str) -> None:
                 shutil.rmtree(work / "whole", ignore_errors=True)
                 root.rename(work / "whole")
                 break
+
+
+def rehearse(act: Callable[[Path], None], template: Path, copy: Path) -> None:
+    """Act once in this process: each of the forked children would import and compile the same things again."""
+    shutil.copytree(template, copy, symlinks=True)
+    act(copy)
+    shutil.rmtree(copy)
+    assert threading.active_count() == 1  # a child has no other threads
 
 
 def killed_at(number: int, act: Callable[[], None], call: str) -> int:
