@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kept import begin
 from labelled_project import CHANGED, POLITE, build, by_please, label, labelling, seen
 
 from evalharness.providers.scripted import ScriptedProvider
@@ -16,11 +17,17 @@ from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 
 
+def make_shop(project: Project) -> None:
+    """Make the changed shop."""
+    build(project.root)
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The changed shop."""
+def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The changed shop, made once and copied."""
     leave_ci(monkeypatch)
-    return build(tmp_path)
+    project: Project = begin(Project(tmp_path), make_shop, tmp_path_factory)
+    return project
 
 
 def figures(project: Project, *arguments: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kept import begin
 from labelled_project import build
 
 from evalharness.store.answer_labels import read_answer_labels
@@ -17,14 +18,19 @@ from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The changed shop, with a page of six answers."""
-    leave_ci(monkeypatch)
-    project = build(tmp_path)
+def make_page(project: Project) -> None:
+    """Make the changed shop, with a page of six answers."""
+    build(project.root)
     done = project.command("judge", "calibrate", "demo", "--sample", "3", "--html", str(project.root / "label.html"))
     assert done.exit_code == 0
     assert "label.html: 6 answers; open it" in done.stdout.replace("\n", " ")
+
+
+@pytest.fixture
+def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The changed shop, with a page of six answers, made once and copied."""
+    leave_ci(monkeypatch)
+    project: Project = begin(Project(tmp_path), make_page, tmp_path_factory)
     return project
 
 
