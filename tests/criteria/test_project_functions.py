@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kept import begin
 from repository import Repository
 
 from evalharness.store.ci import CI_VARIABLES
@@ -36,14 +37,9 @@ FILES = {
 GOLDENS = {f"case-{number}": "Ja." for number in range(10)}
 
 
-@pytest.fixture
-def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Project], object]], tuple[str, str]]:
-    """Commits a change on a branch, and returns the status of its run in CI and the lines that relax."""
-    leave_ci(monkeypatch)
-    for name in CI_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    repository, project = Repository(tmp_path / "project"), Project(tmp_path / "project")
+def make_committed(project: Project) -> None:
+    """Commit a project with functions of its own and an accepted run, on the branch of a change."""
+    repository = Repository(project.root)
     gates = [{"metric": "exact"}, {"metric": "tone"}]
     project.write_suite(GOLDENS, metrics=["exact", "tone"], gates=gates, **{"assert": [{"is_german": True}]})
     project.write("pyproject.toml", project.read("pyproject.toml") + TABLES)
@@ -53,6 +49,19 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callabl
     repository.commit()
     repository.git("update-ref", "refs/remotes/origin/main", "main")
     repository.branch()
+
+
+@pytest.fixture
+def change(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Project], object]], tuple[str, str]]:
+    """Commits a change on a branch, and returns the status of its run in CI and the lines that relax."""
+    leave_ci(monkeypatch)
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    project: Project = begin(Project(tmp_path / "project"), make_committed, tmp_path_factory)
+    repository = Repository(project.root, new=False)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ci_jobs import BASES, CELLS, EVENTS, JOBS, Base
+from kept import begin
 from repository import Repository
 
 from evalharness.errors import GitError
@@ -17,18 +18,23 @@ from evalharness.store.git import merge_base
 from evalharness.testing.ci import leave_ci
 
 
-@pytest.fixture
-def topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """A branch of two commits, whose fork point is the main branch of origin. The local main is the branch itself."""
-    leave_ci(monkeypatch)
-    repository = Repository(tmp_path / "repository")
+def make_topic(place: Repository) -> None:
+    """Make a branch of two commits, whose fork point is the main branch of origin. The local main is the branch."""
+    repository = Repository(place.root)
     repository.commit()
     repository.git("update-ref", "refs/remotes/origin/main", "HEAD")
     repository.branch()
     for _ in range(2):
         repository.commit()
     repository.git("branch", "--force", "main")
-    return repository
+
+
+@pytest.fixture
+def topic(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A branch of two commits, made once and copied."""
+    leave_ci(monkeypatch)
+    topic: Repository = begin(Repository(tmp_path / "repository", new=False), make_topic, tmp_path_factory)
+    return topic
 
 
 def commits_of(repository: Repository) -> dict[str, str]:
