@@ -213,10 +213,12 @@ def in_the_terminal(text: str) -> str:
 
 
 def test_nothing_acts_in_the_terminal() -> None:
-    """The same texts in the same fields take no effect in the terminal."""
-    shown = {text: in_the_terminal(text) for text in ALL}
-    failures = [named(text) for text in ALL if invisible(shown[text]) or COMMAND.search(shown[text])]
+    """The same texts in the same fields take no effect in the terminal; of Markdown, which has no signals, a few."""
+    texts = [*MARKDOWN[:: len(MARKDOWN) // 50], *(text for text in ALL if text not in MARKDOWN)]
+    shown = {text: in_the_terminal(text) for text in texts}
+    failures = [named(text) for text in texts if invisible(shown[text]) or COMMAND.search(shown[text])]
     assert not failures, "\n".join(failures)
+    assert not [text for text in MARKDOWN if invisible(text) or COMMAND.search(text)]
 
 
 def test_five_megabytes_of_changes() -> None:

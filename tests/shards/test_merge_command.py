@@ -72,14 +72,14 @@ def test_hard_assertion(project: ShardProject) -> None:
 
 def test_empty_shards(project: ShardProject) -> None:
     """Of more shards than cases, some have no sample; they are records that merge, and none may be left out."""
-    project.run_shards(200, range(1, 201))
-    empty = [number for number in range(1, 201) if not read_run(project.root / f"shards/{number}/run.jsonl").samples]
-    assert len(empty) > 100
+    project.run_shards(61)
+    empty = [number for number in range(1, 62) if not read_run(project.root / f"shards/{number}/run.jsonl").samples]
+    assert len(empty) > 20
     assert project.merge("shards")[0] == 0
     assert read_run(project.root / "reports/demo/run.jsonl").complete
     (project.root / f"shards/{empty[0]}/run.jsonl").unlink()
     status, output = project.merge("shards")
-    assert (status, f"shard {empty[0]} of 200 is missing" in output) == (1, True), output
+    assert (status, f"shard {empty[0]} of 61 is missing" in output) == (1, True), output
 
 
 def _lose(project: ShardProject) -> str:
