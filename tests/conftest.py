@@ -29,12 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Do not scan for garbage while 400,000 objects of tests and modules are made, nor scan those later."""
+    """Do not scan for garbage while 400,000 objects of tests and modules are made, nor scan those later.
+
+    Later scan rarely: in the middle of a run inside a test, most objects are still in use.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 10, 5)
         gc.enable()
 
 

@@ -157,14 +157,19 @@ def test_a_case_checked_twice(app):
     ("arguments", "message"),
     [
         ("answer=None", "'answer' must be a str or a Response, got NoneType"),
-        ("answer=late()", "'answer' must be a str or a Response, got coroutine; await it first"),
+        ("answer=late", "'answer' must be a str or a Response, got coroutine; await it first"),
         ("answer='Yes.', contexts='a text'", "'contexts' must be a list of texts, got 'a text'"),
         ("answer='Yes.', model='fake'", "'fake' is a configured model; give the application another name"),
     ],
 )
 def test_unusable_arguments(app, arguments, message):
     """An argument of a wrong type is the error of that test, and no sample."""
-    app.write("test_it.py", f"async def late(): pass\ndef test_it(llm):\n    llm.check(case='case-1', {arguments})\n")
+    app.write(
+        "test_it.py",
+        "import contextlib\nasync def answer(): pass\n"
+        "def test_it(llm):\n    with contextlib.closing(answer()) as late:\n"
+        f"        llm.check(case='case-1', {arguments})\n",
+    )
     result = app.pytester.runpytest_inprocess("test_it.py", "-p", "no:cacheprovider")
     result.stdout.fnmatch_lines([f"check(): {message}"])
     result.stdout.no_fnmatch_line("*/evalharness/*.py*")
