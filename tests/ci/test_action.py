@@ -188,6 +188,7 @@ def test_a_damaged_run_and_one_that_died(job: Job, worse: tuple[Job, str]) -> No
 
 def test_a_red_job_whose_suites_pass(job: Job) -> None:
     """The comment of a failed job starts with the failure, that of a passing job with the verdict."""
+    job.command("evalharness", "exit 1")  # as for damaged records, which another test has
     job.write("reports/demo/summary.md", "**PASS** `demo`: `all is well`\n")
     job.write("reports/demo/run.jsonl", "{damaged\n")
     for status, first in [("1", "**pytest ended with status 1, see the log of the job**"), ("0", "**PASS** `demo`: ")]:
@@ -261,6 +262,7 @@ def test_links_that_appear_later(job: Job) -> None:
 
 def test_a_comment_beyond_the_limit(job: Job) -> None:
     """If pages exceed one comment, the first ones are whole and a note names the artifact for the rest."""
+    job.command("evalharness", "exit 1")  # as for damaged records, which another test has
     for name in "abc":
         job.write(f"reports/{name}/run.jsonl", "{damaged\n")
         job.write(f"reports/{name}/summary.md", f"**FAIL** `{name}`\n" + "x" * 40_000)
