@@ -97,7 +97,7 @@ def test_some_cases_of_the_good_prompt(both):
     assert {one["status"] for one in found.values()} == {"inconclusive"}
     assert "Content-Security-Policy" in (folder / "report.html").read_text(encoding="utf-8")
     assert len(samples(folder)) >= 5
-    assert all(sample["error"] is None for sample in samples(folder).values())
+    assert all("error" not in sample for sample in samples(folder).values())
 
 
 @pytest.mark.deep
@@ -135,7 +135,7 @@ def test_kill_the_model_in_the_middle(both, tmp_path):
     assert {case: sample["response"]["text"] for case, sample in after.items()} == {
         case: usual[case]["response"]["text"] for case in after
     }
-    assert max(sample["attempts"] for sample in after.values()) >= 2
+    assert max(sample.get("attempts", 1) for sample in after.values()) >= 2
 
 
 def lexical_copy(folder: Path) -> Path:
