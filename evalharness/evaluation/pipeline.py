@@ -80,8 +80,8 @@ class _Task:
     def _effort(self) -> dict[str, Any]:
         """What the requests took: fields of the sample."""
         own, replies = self.exchange or Exchange(self.request), self._replies()
-        return {
-            **{"cost_usd": own.cost_usd, "recorded_at": own.recorded_at, "attempts": own.attempts},
+        mine = {"cost_usd": own.cost_usd, "recorded_at": own.recorded_at, "attempts": own.attempts}
+        return mine | {
             "metrics_cost_usd": sum(one.cost_usd or 0.0 for one in replies if not one.recorded_at),
             "recorded_from": tuple(sorted({source for one in (own, *replies) for source in one.all_sources})),
         }

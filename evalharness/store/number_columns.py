@@ -18,17 +18,18 @@ class Shared(Generic[T]):
     """Values of which few differ, each kept once."""
 
     def __init__(self) -> None:
-        self._numbers, self._known, self._values = array("I"), dict[T, int](), list[T]()
+        self.numbers, self._known, self.values = array("I"), dict[T, int](), list[T]()
+        """The different values, and for each place the number of its value."""
 
     def append(self, value: T) -> None:
         """Append a value."""
-        number = self._known.setdefault(value, len(self._values))
-        if number == len(self._values):
-            self._values.append(value)
-        self._numbers.append(number)
+        number = self._known.setdefault(value, len(self.values))
+        if number == len(self.values):
+            self.values.append(value)
+        self.numbers.append(number)
 
     def __getitem__(self, place: int) -> T:
-        return self._values[self._numbers[place]]
+        return self.values[self.numbers[place]]
 
 
 class NumberRows(Generic[T]):

@@ -123,10 +123,11 @@ class _Index:
         return SampleKey(self._cases[place], prompt, model, self._repeats[place], purpose)
 
     def keys(self, size: int) -> Iterator[SampleKey]:
-        """Yield the keys of the first samples."""
-        settings = map(self._settings.__getitem__, range(size))
-        for (prompt, model, purpose), case, repeat in zip(settings, self._cases, self._repeats, strict=False):
-            yield key_of((case, prompt, model, repeat, purpose))
+        """The keys of the first samples."""
+        numbers = self._settings.numbers[:size]
+        parts = zip(*self._settings.values, strict=True)  # all steps in C, for a million keys
+        prompts, models, purposes = [map(part.__getitem__, numbers) for part in parts] or ((), (), ())
+        return map(key_of, zip(self._cases, prompts, models, self._repeats, purposes, strict=False))
 
     def facts(self, place: int) -> CaseFacts:
         """What a sample has of its case."""
