@@ -37,6 +37,7 @@ class SampleLog(Sequence[Sample]):
         self._few: list[Sample] = []
         self._offsets = array("Q")
         self._index: _Index | None = None
+        self._latest: StoredSamples | None = None
 
     def append(self, sample: Sample, start: int, end: int) -> None:
         """Append a sample whose line is in these bytes of the record."""
@@ -53,7 +54,12 @@ class SampleLog(Sequence[Sample]):
 
     def so_far(self) -> Sequence[Sample]:
         """The samples so far. Later ones do not appear in it."""
-        return tuple(self._few) if self._index is None else StoredSamples(self._index, len(self._index.marks))
+        if self._index is None:
+            return tuple(self._few)
+        size = len(self._index.marks)
+        if self._latest is None or len(self._latest) < size:  # the same ones know what was found out about them
+            self._latest = StoredSamples(self._index, size)
+        return self._latest
 
     def __len__(self) -> int:
         return len(self._offsets)
