@@ -16,6 +16,8 @@ def in_form_of(then: bytes, now: Path) -> bytes:
     """
     if now.is_symlink() or not now.is_file():
         return then
+    if not then.startswith(_LFS) and now.stat().st_size != len(then) + then.count(b"\n"):
+        return then  # without a copy of a large file
     content = now.read_bytes()
     is_crlf = b"\r" not in then and content == then.replace(b"\n", b"\r\n")
     is_pointer = then.startswith(_LFS) and hashlib.sha256(content).hexdigest().encode() in then.split(b":")[-1]

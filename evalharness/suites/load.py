@@ -88,6 +88,7 @@ class _Loader(Reading):
         files, renderer = self._attachments(read), Renderer(self.config.limits)
         rendered = RenderChecks(read, raw.vars, renderer, self.config.limits, files)
         applicable = Applicable(self._applied(golden), {gate.tag for gate in raw.gates})
+        self._digest_of = digest if reader.is_in_parts else _shared_digest
         made = (self._case(*row, golden, checks, world) for row in reader.rows())
         cases = kept(_passing(made, applicable.add, rendered.add), checks, may_be_many=reader.is_in_parts)
         survey = reader.survey
@@ -187,12 +188,12 @@ class _Loader(Reading):
         fields, data = _conversation(raw)
         more = data | ({"world": world.to_data()} if world else {})
         return Case(
-            id=sys.intern(raw.id),  # baselines repeat ids and digests
+            id=sys.intern(raw.id),  # baselines repeat ids
             vars=raw.vars,
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=sys.intern(digest([raw.vars, list(answers), *([more] if more else []), *asked(raw)])),
+            digest=self._digest_of([raw.vars, list(answers), *([more] if more else []), *asked(raw)]),
             where=document.locate(loc),
             cluster=raw.cluster,
             questions=raw.judge,
@@ -229,6 +230,11 @@ def _conversation(raw: CaseSchema) -> tuple[dict[str, Any], dict[str, Any]]:
     from evalharness.suites.conversations import conversation_data, conversation_fields
 
     return conversation_fields(raw), conversation_data(raw)
+
+
+def _shared_digest(value: Any) -> str:
+    """The digest of a case that stays in memory, as one text with that in a baseline."""
+    return sys.intern(digest(value))
 
 
 def digest(value: Any) -> str:
