@@ -1,4 +1,4 @@
-"""The numbers of many samples in arrays: 52 bytes each, 24 more with times, and 8 for each score."""
+"""The numbers of many samples in arrays: 36 bytes each, and 8 for each score and each known cost or time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Generic, NamedTuple, TypeVar
 from evalharness.records.numbers import Numbers
 
 T = TypeVar("T")
-_TIMES = 3
-_UNTIMED = (math.nan,) * _TIMES
 
 
 class Shared(Generic[T]):
@@ -58,7 +56,8 @@ class _Kind(NamedTuple):
     not_applicable: tuple[str, ...]
     slots: int | None
     recorded_on: str
-    is_timed: bool
+    known: tuple[bool, ...]
+    """Which of the optional numbers there are."""
 
 
 class NumberColumns:
@@ -69,34 +68,38 @@ class NumberColumns:
 
     def append(self, one: Numbers) -> None:
         """Append the numbers of a sample."""
-        is_timed = one.latency_s is not None
-        seconds = (one.latency_s, one.first_token_s, one.decode_tokens_per_s) if is_timed else ()
-        optional = map(or_nan, (one.cost_usd, *seconds))
-        kind = _Kind(one.scored, one.not_applicable, one.slots, one.recorded_on, is_timed)
-        self._rows.append(
-            kind, (one.prompt_tokens, one.completion_tokens, one.metrics_cost_usd, *optional, *one.values)
-        )
+        seconds = one.latency_s, one.first_token_s, one.decode_tokens_per_s
+        optional = (one.cost_usd, one.metrics_cost_usd or None, *seconds)
+        known = tuple([number is not None for number in optional])
+        kind = _Kind(one.scored, one.not_applicable, one.slots, one.recorded_on, known)
+        there = [number for number in optional if number is not None]
+        self._rows.append(kind, (one.prompt_tokens, one.completion_tokens, *there, *one.values))
         self._texts.append(one.text_hash)
 
     def __getitem__(self, place: int) -> Numbers:
-        (scored, not_applicable, slots, recorded_on, is_timed), found = self._rows[place]
-        prompt, completion, metrics_cost, cost, *rest = found
-        latency, first_token, decode = rest[:_TIMES] if is_timed else _UNTIMED
+        (scored, not_applicable, slots, recorded_on, known), (prompt, completion, *rest) = self._rows[place]
+        cost, metrics_cost, latency, first_token, decode = _with_unknown(known, rest)
         return Numbers(
             scored,
-            rest[_TIMES:] if is_timed else rest,
+            rest[sum(known) :],
             not_applicable,
             int(prompt),
             int(completion),
-            or_none(cost),
-            metrics_cost,
-            or_none(latency),
-            or_none(first_token),
-            or_none(decode),
+            cost,
+            metrics_cost or 0.0,
+            latency,
+            first_token,
+            decode,
             slots,
             recorded_on,
             self._texts[place],
         )
+
+
+def _with_unknown(known: Iterable[bool], numbers: Iterable[float]) -> list[float | None]:
+    """The numbers that are known, and None for each of the others."""
+    there = iter(numbers)
+    return [next(there) if one else None for one in known]
 
 
 def or_nan(value: float | None) -> float:
