@@ -227,6 +227,7 @@ def test_line_ends(tmp_path: Path, ending: str) -> None:
         (2, '"exact"', '"inexact"', "2: case 'a': expected a score for each metric of its runs"),
         (2, '"run": "run-1"', '"run": "run-9"', "2: case 'a': expected samples of accepted runs only"),
         (2, '"prompt_tokens": 9', '"prompt_tokens": -9', "2: samples.0.prompt_tokens:"),
+        (2, '"prompt_tokens": 9', '"prompt_tokens": 9000000000000', "2: samples.0.prompt_tokens:"),
         (2, '"total_s": 0.25', '"total_s": "soon"', "2: samples.0.total_s:"),
         (2, '"text": "Yes."', '"text": 5', "2: samples.0.text:"),
         (3, '"case": "b"', '"case": "a"', "3: duplicate case 'a'"),
