@@ -1,4 +1,4 @@
-"""The samples of a large baseline without their texts: 36 bytes each, 24 more with times, and 8 for each score."""
+"""The samples of a large baseline without their texts: 36 bytes each, and 8 for each score and each known time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import NamedTuple
 from evalharness.records import BaselineSample
 from evalharness.records.text_on_disk import StoredText, TextOnDisk
 from evalharness.store.baseline_lines import SampleLine
-from evalharness.store.number_columns import NumberRows, or_nan, or_none
-
-_TIMES = 3
+from evalharness.store.number_columns import NumberRows, only_known, with_unknown
 
 
 class _Kind(NamedTuple):
@@ -20,7 +18,8 @@ class _Kind(NamedTuple):
     run: str
     metrics: tuple[str, ...]
     not_applicable: tuple[str, ...]
-    has_times: bool
+    known: tuple[bool, ...]
+    """Which of the times there are."""
 
 
 class AcceptedSamples:
@@ -31,18 +30,16 @@ class AcceptedSamples:
 
     def append(self, one: SampleLine) -> None:
         """Append a sample."""
-        times = one.total_s, one.first_token_s, one.per_token_s
-        has_times = times != (None, None, None)
-        kind = _Kind(one.run, tuple(one.scores), tuple(one.not_applicable), has_times)
-        shown = map(or_nan, times if has_times else ())
-        self._rows.append(kind, (one.prompt_tokens, one.completion_tokens, *shown, *one.scores.values()))
+        known, times = only_known((one.total_s, one.first_token_s, one.per_token_s))
+        kind = _Kind(one.run, tuple(one.scores), tuple(one.not_applicable), known)
+        self._rows.append(kind, (one.prompt_tokens, one.completion_tokens, *times, *one.scores.values()))
         self._texts.append(hash(one.text))
 
     def sample(self, place: int, read: Callable[[], str]) -> BaselineSample:
         """A sample; `read` reads its text."""
-        (run, metrics, not_applicable, has_times), (prompt, completion, *rest) = self._rows[place]
-        total, first_token, per_token = map(or_none, rest[:_TIMES]) if has_times else (None, None, None)
-        scores = dict(zip(metrics, rest[_TIMES:] if has_times else rest, strict=True))
+        (run, metrics, not_applicable, known), (prompt, completion, *rest) = self._rows[place]
+        total, first_token, per_token = with_unknown(known, rest)
+        scores = dict(zip(metrics, rest[sum(known) :], strict=True))
         text, tokens = StoredText(self._texts[place], read), (int(prompt), int(completion))
         return TextOnDisk.of(text, run, scores, tokens, (total, first_token, per_token), not_applicable)
 

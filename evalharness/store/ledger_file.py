@@ -102,7 +102,7 @@ def _check(connection: sqlite3.Connection, path: Path, *, read_only: bool = Fals
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA cache_size = -65536")  # 64 MB: keys come in random order, each page many times
     if tables and path.stat().st_size <= _CHECKED_WHOLE_BYTES:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":

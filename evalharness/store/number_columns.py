@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from evalharness.records.numbers import Numbers
@@ -70,15 +69,14 @@ class NumberColumns:
         """Append the numbers of a sample."""
         seconds = one.latency_s, one.first_token_s, one.decode_tokens_per_s
         optional = (one.cost_usd, one.metrics_cost_usd or None, *seconds)
-        known = tuple([number is not None for number in optional])
+        known, there = only_known(optional)
         kind = _Kind(one.scored, one.not_applicable, one.slots, one.recorded_on, known)
-        there = [number for number in optional if number is not None]
         self._rows.append(kind, (one.prompt_tokens, one.completion_tokens, *there, *one.values))
         self._texts.append(one.text_hash)
 
     def __getitem__(self, place: int) -> Numbers:
         (scored, not_applicable, slots, recorded_on, known), (prompt, completion, *rest) = self._rows[place]
-        cost, metrics_cost, latency, first_token, decode = _with_unknown(known, rest)
+        cost, metrics_cost, latency, first_token, decode = with_unknown(known, rest)
         return Numbers(
             scored,
             rest[sum(known) :],
@@ -96,17 +94,12 @@ class NumberColumns:
         )
 
 
-def _with_unknown(known: Iterable[bool], numbers: Iterable[float]) -> list[float | None]:
+def only_known(numbers: Sequence[float | None]) -> tuple[tuple[bool, ...], list[float]]:
+    """Which of the numbers are known, and these."""
+    return tuple([one is not None for one in numbers]), [one for one in numbers if one is not None]
+
+
+def with_unknown(known: Sequence[bool], numbers: Iterable[float]) -> list[float | None]:
     """The numbers that are known, and None for each of the others."""
     there = iter(numbers)
     return [next(there) if one else None for one in known]
-
-
-def or_nan(value: float | None) -> float:
-    """The number; NaN for None."""
-    return math.nan if value is None else value
-
-
-def or_none(value: float) -> float | None:
-    """The number; None for NaN."""
-    return None if value != value else value  # as math.isnan, without a call for each number of each sample
