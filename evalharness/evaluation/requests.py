@@ -21,7 +21,7 @@ from evalharness.store import Commit
 _log = get_logger(__name__)
 MOST_AHEAD = 2_000
 """Requests of a model that are sent and not waited for: each takes several kilobytes."""
-_MOST_TOGETHER = 64
+MOST_TOGETHER = 64
 """Samples that a record gets at once. One that is waited for does not keep others back."""
 
 
@@ -94,7 +94,7 @@ class Requests:
         arrived: list[Sample] = []
         for key in keys:
             future = self.future(key)
-            if arrived and (len(arrived) == _MOST_TOGETHER or not future.done()):
+            if arrived and (len(arrived) == MOST_TOGETHER or not future.done()):
                 yield arrived
                 arrived = []
             arrived.append(future.result())
