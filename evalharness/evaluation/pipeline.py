@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -165,12 +165,11 @@ class Pipeline:
 
     def _send(self, task: _Task) -> None:
         self._unfinished.add(task)
-        exchange = self._exchange(task.request)
-        exchange.add_done_callback(lambda future: self._arrived(task, future.result()))
-
-    def _exchange(self, request: Request) -> Future[Exchange]:
-        """The exchange to come: of the request alone, or of all that its answer takes."""
-        return self._engine.submit(request) if request.is_single else self._conversations.exchange(request)
+        if task.request.is_single:
+            self._engine.send(task.request, partial(self._arrived, task))
+        else:  # the exchange of all that its answer takes
+            exchange = self._conversations.exchange(task.request)
+            exchange.add_done_callback(lambda future: self._arrived(task, future.result()))
 
     @cached_property
     def _conversations(self) -> Conversations:

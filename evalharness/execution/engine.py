@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
 from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -117,17 +118,22 @@ class Engine:
 
         `record` is a mode for this request. It counts where that of the run is `once`.
         """
-        job = Job(next(self._numbers), request, record if self._options.record == "once" else None)
+        exchange = Future[Exchange]()
+        self.send(request, partial(_set, exchange), record)
+        return exchange
+
+    def send(self, request: Request, then: Callable[[Exchange], None], record: RecordMode | None = None) -> None:
+        """Do the same, without a future: `then` gets the exchange, mostly in the thread of the engine."""
+        job = Job(next(self._numbers), request, then, record if self._options.record == "once" else None)
         if self._stopped.is_set():
             job.fail(_STOPPED)
             job.complete()
-            return job.exchange
+            return
         with self._arriving:
             self._arrived.append(job)
             if len(self._arrived) == 1:  # the loop takes all that have arrived when it wakes
                 with suppress(RuntimeError):  # the loop has ended
                     self._loop.call_soon_threadsafe(self._admit)
-        return job.exchange
 
     def _run_loop(self) -> None:
         if self._options.deadline_s is not None:
@@ -207,6 +213,11 @@ class Engine:
 
 
 _STOPPED = ProviderError("the run was stopped", kind="stopped")
+
+
+def _set(future: Future[Exchange], exchange: Exchange) -> None:
+    with suppress(InvalidStateError):  # cancelled
+        future.set_result(exchange)
 
 
 async def _end_tasks() -> None:

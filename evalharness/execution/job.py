@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evalharness.errors import ProviderError, RetryableError, StoreError
@@ -23,6 +22,8 @@ class Job:
     number: int
     """In the order of submission: the caller waits in that order."""
     request: Request
+    then: Callable[[Exchange], None] | None
+    """Gets the exchange; None once it has."""
     record: RecordMode | None = None
     """The record mode of this request; None: that of the run."""
     key: str = ""
@@ -39,7 +40,6 @@ class Job:
     cost_usd: float | None = None
     duplicates: list[Job] = field(default_factory=list)
     """Equal requests: they share the response."""
-    exchange: Future[Exchange] = field(default_factory=Future)
 
     @property
     def has_ended(self) -> bool:
@@ -62,10 +62,12 @@ class Job:
             self.error = SampleError("provider", _writable(describe(error)))
 
     def complete(self) -> None:
-        """Set the result of the future. Later calls do nothing."""
+        """Pass the exchange on. Later calls do nothing."""
+        if self.then is None:
+            return
+        then, self.then = self.then, None
         ended = (self.response, self.error, self.cost_usd, self.recorded_at, self.attempts, self.retryable)
-        with suppress(Exception):  # cancelled, or complete already
-            self.exchange.set_result(Exchange(self.request, *ended, self.recorded_from))
+        then(Exchange(self.request, *ended, self.recorded_from))
 
     def share(self, *, priced: bool) -> None:
         """Complete the equal requests with this response or error."""

@@ -178,7 +178,7 @@ def test_the_estimate() -> None:
 )
 def test_uncounted_answers_have_a_price(text: str, tokens: int) -> None:
     """A provider that counts nothing has an estimate where its model has a price, and its own zeros where not."""
-    job, response = Job(0, a_request("Hi")), Response(text, "stop", Usage(0, 0), Timing(1.0))
+    job, response = Job(0, a_request("Hi"), None), Response(text, "stop", Usage(0, 0), Timing(1.0))
     priced = Accounts(ScriptedProvider({"*": "Yes."}), RunOptions(), flat(Price(input=1, output=2)))
     assert priced.counted(job, response).usage == Usage(1, tokens, estimated=True)
     assert Accounts(ScriptedProvider({"*": "Yes."}), RunOptions()).counted(job, response) == response
