@@ -87,6 +87,7 @@ class Evaluation:
         """Verdicts of the screening stage, if they left nothing to confirm."""
         self.outcome: Outcome | None = None
         self._stopped = False
+        self._run: Run | None = None
         self._writer: RunWriter | None = None
         _log.info(
             "suite %s: %d requests planned, models %s", name, len(self.header.planned), ", ".join(self.plan.models)
@@ -132,7 +133,10 @@ class Evaluation:
         samples, stability, judged = so_far(self.samples), tuple(self.stability), tuple(self.judged_again)
         selected = self.selected if self.selected is self.header.planned else tuple(self.selected)
         how = self._stopped, self.speed.calibration_s, stability, judged
-        return Run(self.header, samples, selected, *how, lost_nodes=tuple(self.resources.lost_nodes))
+        run = Run(self.header, samples, selected, *how, lost_nodes=tuple(self.resources.lost_nodes))
+        if run != self._run:  # an equal one knows what was found out about it
+            self._run = run
+        return self._run
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

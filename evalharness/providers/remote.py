@@ -72,6 +72,7 @@ class RemoteProvider(Provider):
             proxy_env=self.proxy_env,
             ca_file=resolve_path(self.ca_file, self.config.root) if self.ca_file else None,
         )
+        self._last_sent: tuple[Params | None, Mapping[str, Any]] = (None, {})
         refusal = self._endpoint.refusal()
         own = frozenset(self.names) if self._takes_schema() else frozenset(self.names) - {"json_schema"}
         self.capabilities = Capabilities(
@@ -98,6 +99,13 @@ class RemoteProvider(Provider):
 
     def _sent(self, params: Params) -> dict[str, Any]:
         """Return the parameters for the body, without those at the model's default."""
+        known, sent = self._last_sent
+        if known is not params:  # most requests have the parameters of the suite
+            sent = self._named(params)
+            self._last_sent = params, sent
+        return dict(sent)
+
+    def _named(self, params: Params) -> Mapping[str, Any]:
         names = {**self.names, **{name: name for name in self.takes}}
         values = {name: getattr(params, name) for name in sorted(names) if name not in self.omits}
         sent = {name: value for name, value in values.items() if name in ALWAYS_SENT or value != getattr(NEUTRAL, name)}

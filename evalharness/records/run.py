@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import fsum
 from typing import Any
 
@@ -81,7 +82,7 @@ class Stability:
     """The assertion with `must_pass: baseline`; empty for the stable assertions of the case."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """The samples of one suite, with the settings that produced them."""
 
@@ -101,7 +102,7 @@ class Run:
     lost_nodes: tuple[str, ...] = ()
     """The nodes of a cluster, and the workers on them, that were lost while this invocation ran."""
 
-    @property
+    @cached_property
     def complete(self) -> bool:
         """Whether there are planned samples, and all of them have a response."""
         answered = marked_keys(self.samples, Mark.ANSWERED)
@@ -110,6 +111,8 @@ class Run:
     @property
     def lost(self) -> Iterator[SampleKey]:
         """The selected samples that there are none of."""
+        if self.complete:
+            return iter(())
         selected = self.selected if isinstance(self.selected, PlannedKeys) else KeyList(self.selected)
         return selected.lacking(marked_keys(self.samples))
 

@@ -95,7 +95,7 @@ class Page:
 def page_of(outcome: Outcome) -> Page:
     """The report of one run."""
     run, planned = outcome.run, outcome.run.header.planned
-    unanswered = planned.lacking(marked_keys(run.samples, Mark.ANY, Mark.ERROR))
+    unanswered = () if run.complete else planned.lacking(marked_keys(run.samples, Mark.ANY, Mark.ERROR))
     return Page(
         overall=outcome.word.lower(),
         headline=outcome.headline,

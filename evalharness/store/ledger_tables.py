@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from contextlib import suppress
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from evalharness.store.recorded import request_key
@@ -61,5 +61,5 @@ def _upgrade_row(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
 
 
 def checksum_of(*values: str) -> bytes:
-    """The checksum of a row: SHA-256 of its values."""
-    return hashlib.sha256(json.dumps(values).encode()).digest()
+    """The checksum of a row: SHA-256 of its values as a list in JSON. Raises TypeError for one that is no text."""
+    return hashlib.sha256(f"[{', '.join(map(encode_basestring_ascii, values))}]".encode()).digest()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 from evalharness.records.numbers import Numbers
 
 T = TypeVar("T")
+_TOKENS = 2
+"""Numbers at the start of a row: the tokens of prompt and answer."""
 
 
 class Shared(Generic[T]):
@@ -75,23 +79,31 @@ class NumberColumns:
         self._texts.append(one.text_hash)
 
     def __getitem__(self, place: int) -> Numbers:
-        (scored, not_applicable, slots, recorded_on, known), (prompt, completion, *rest) = self._rows[place]
-        cost, metrics_cost, latency, first_token, decode = with_unknown(known, rest)
+        (scored, not_applicable, slots, recorded_on, known), numbers = self._rows[place]
+        (cost, metrics_cost, latency, first_token, decode), scores = _places(known)
+        row = [*numbers, None]
         return Numbers(
             scored,
-            rest[sum(known) :],
+            numbers[scores:],
             not_applicable,
-            int(prompt),
-            int(completion),
-            cost,
-            metrics_cost or 0.0,
-            latency,
-            first_token,
-            decode,
+            int(numbers[0]),
+            int(numbers[1]),
+            row[cost],
+            row[metrics_cost] or 0.0,
+            row[latency],
+            row[first_token],
+            row[decode],
             slots,
             recorded_on,
             self._texts[place],
         )
+
+
+@cache
+def _places(known: tuple[bool, ...]) -> tuple[tuple[int, ...], int]:
+    """Where each optional number is in a row, after the tokens, and where the scores start. -1 for an unknown one."""
+    ends = list(accumulate(known, initial=_TOKENS))
+    return tuple(end if one else -1 for one, end in zip(known, ends, strict=False)), ends[-1]
 
 
 def only_known(numbers: Sequence[float | None]) -> tuple[tuple[bool, ...], list[float]]:

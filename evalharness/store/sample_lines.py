@@ -31,7 +31,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
 def sample_line(sample: Sample) -> bytes:
     """The line of a sample in a record, without keys."""
     try:
-        line = _LINE.dump_json({"sample": sample}, exclude_defaults=True, exclude={"sample": _FOLDERS})
+        line = b'{"sample":%b}' % _SAMPLE.serializer.to_json(sample, exclude_defaults=True, exclude=_FOLDERS)
     except PydanticSerializationError:  # half a surrogate pair
         return json_line({"sample": sample_to_json(sample)})
     return json_line({"sample": sample_to_json(sample)}) if may_show_secret(line) else line + b"\n"
