@@ -35,10 +35,12 @@ def token_f1(*, tokenizer: Literal["unicode", "squad"] = "unicode") -> Metric:
 
 
 def _f1(words: Callable[[str], list[str]], answer: str, golden: str) -> float:
-    ours, theirs = Counter(words(answer)), Counter(words(golden))
+    ours, theirs = words(answer), words(golden)
     if not ours and not theirs:
         return float(_visible(answer) == _visible(golden))
-    return 2 * (ours & theirs).total() / (ours.total() + theirs.total())
+    if ours == theirs:  # no words need to be counted
+        return 1.0
+    return 2 * (Counter(ours) & Counter(theirs)).total() / (len(ours) + len(theirs))
 
 
 def _words(text: str) -> list[str]:
