@@ -31,11 +31,12 @@ LAST_STEPS = (
     "evalharness.report.html",
     "evalharness.report.markdown",
     "evalharness.report.terminal",
+    "evalharness.store.sample_adapter",
     "numpy.fft",
     "numpy.ma",
     "numpy.random",
 )
-"""The modules that decide and report."""
+"""The modules that write samples, decide and report."""
 ON_DEMAND = (
     "encodings.unicode_escape",
     "evalharness.criteria.changes",

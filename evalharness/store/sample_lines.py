@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from evalharness.errors import StoreError
@@ -14,24 +15,34 @@ from evalharness.redaction import may_show_secret, scrubbed
 from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.upgrade import upgraded_run_line, with_context_records
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
-_SAMPLE, _LINE = TypeAdapter(Sample), TypeAdapter(dict[str, Sample])
+_START = b'{"sample":'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _FOLDER: Any = {"__all__": {"attachments": {"__all__": {"folder"}}}}
 _FOLDERS: Any = {"messages": _FOLDER, "response": {"turns": _FOLDER}}
 """Fields of this machine, which are not stored."""
 
 
+@cache
+def _samples() -> TypeAdapter[Sample]:
+    from evalharness.store.sample_adapter import SAMPLES
+
+    return SAMPLES
+
+
 def sample_to_json(sample: Sample) -> dict[str, Any]:
     """A sample as plain data, without the fields that have their default."""
-    value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json", exclude_defaults=True, exclude=_FOLDERS)
+    value: dict[str, Any] = _samples().dump_python(sample, mode="json", exclude_defaults=True, exclude=_FOLDERS)
     return value
 
 
 def sample_line(sample: Sample) -> bytes:
     """The line of a sample in a record, without keys."""
     try:
-        line = b'{"sample":%b}' % _SAMPLE.serializer.to_json(sample, exclude_defaults=True, exclude=_FOLDERS)
+        line = b"%b%b}" % (_START, _samples().serializer.to_json(sample, exclude_defaults=True, exclude=_FOLDERS))
     except PydanticSerializationError:  # half a surrogate pair
         return json_line({"sample": sample_to_json(sample)})
     return json_line({"sample": sample_to_json(sample)}) if may_show_secret(line) else line + b"\n"
@@ -45,20 +56,20 @@ def json_line(value: dict[str, Any]) -> bytes:
 def sample_from_json(value: Any) -> Sample:
     """A sample from plain data. Raises StoreError for invalid data."""
     try:
-        return _SAMPLE.validate_python(value)
+        return _samples().validate_python(value)
     except ValidationError as error:
         raise StoreError(f"not a sample: {error}") from None
 
 
 def read_sample(value: Any) -> Sample:
     """A sample of a record. Raises ValidationError."""
-    return _SAMPLE.validate_python(_readable(value))
+    return _samples().validate_python(_readable(value))
 
 
 def written_sample(line: bytes) -> Sample:
     """The sample of a line that this process has written."""
     try:
-        return _LINE.validate_json(line)["sample"]
+        return _samples().validate_json(line[len(_START) : line.rindex(b"}")])
     except ValidationError:  # half a surrogate pair, which the quick reader refuses
         return sample_again(line, None)
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from rapidfuzz.distance import Levenshtein
-
 from evalharness.scoring.metrics.base import Metric, against_golden, signature
 from evalharness.scoring.metrics.limits import MAX_CHAR_PAIRS, check_pairs
 from evalharness.scoring.metrics.normal_form import normalize
@@ -61,10 +59,13 @@ def edit_similarity() -> Metric:
     Two empty texts score 1. The distance is rapidfuzz's (Hyyro 2003, bit-parallel); case and spaces count. Texts whose
     lengths multiply to more than ten billion (two of 100,000 characters) are an error.
     """
-    return against_golden("edit_similarity", signature("edit_similarity", v=1), _similarity)
+    from rapidfuzz.distance import Levenshtein  # few suites need it
+
+    compare = partial(_similarity, Levenshtein.normalized_similarity)
+    return against_golden("edit_similarity", signature("edit_similarity", v=1), compare)
 
 
-def _similarity(answer: str, golden: str) -> float:
+def _similarity(similarity: Callable[[str, str], float], answer: str, golden: str) -> float:
     ours, theirs = normalize("NFC", answer), normalize("NFC", golden)
     check_pairs("characters", MAX_CHAR_PAIRS, ours, theirs)
-    return Levenshtein.normalized_similarity(ours, theirs)
+    return similarity(ours, theirs)
