@@ -67,6 +67,17 @@ print(found(), frozen > 50_000, gc.get_freeze_count() == frozen)
     assert printed(program) == "None True True"
 
 
+def test_the_end_of_a_command_scans_nothing() -> None:
+    """When the process ends, everything is frozen: the last collection of Python has nothing to scan."""
+    program = f"""\
+import atexit, gc
+atexit.register(lambda: print(len(gc.get_objects()) < 5_000 < gc.get_freeze_count()))
+{COMMAND}
+print(len(gc.get_objects()) > 5_000)
+"""
+    assert printed(program) == "True"
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_collector_is_as_before(enabled: bool) -> None:
     """A process without garbage collector keeps it off, and an import that fails turns it on again."""

@@ -94,8 +94,9 @@ class Commands(click.Group):
             return None
         if os.name != "posix":
             raise click.ClickException(POSIX_ONLY)
-        from evalharness.modules import not_collected
+        from evalharness.modules import end_without_collection, not_collected
 
+        end_without_collection()
         name = "import_" if cmd_name == "import" else cmd_name
         with not_collected():
             command: click.Command = getattr(importlib.import_module(f"evalharness.cli.{name}"), name)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from evalharness.errors import ConfigError
 from evalharness.redaction import redact_settings, shortened
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 def checked_address(url: str, option: str = "base_url") -> str:
@@ -30,6 +35,14 @@ def checked_address(url: str, option: str = "base_url") -> str:
     if parts.scheme not in ("http", "https") or not host:
         raise ConfigError(f"{option}: expected an http or https address, got {_shown(url)}")
     return url.rstrip("/")
+
+
+@lru_cache(maxsize=64)
+def parsed(url: str) -> httpx2.URL:
+    """Return the URL of a request. Parsing it takes as long as all else that makes a request."""
+    import httpx2
+
+    return httpx2.URL(url)
 
 
 def _shown(url: object) -> str:

@@ -13,14 +13,13 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import __version__
 from evalharness.errors import ConfigError, ModelUnavailableError, ProviderError, RetryableError
 from evalharness.redaction import Secret, redact_variable, shortened
-from evalharness.wire.address import checked_address
+from evalharness.wire.address import checked_address, parsed
 from evalharness.wire.response import EndpointError, HttpResponse, error_text
 from evalharness.wire.statuses import error_of
 
@@ -148,7 +147,7 @@ class Endpoint:
 
         return httpx2.Request(
             method,
-            _parsed(url),
+            parsed(url),
             headers=[*self._headers, *((name.encode(), value.encode()) for name, value in headers.items())],
             content=content,
             extensions={"timeout": {"connect": _CONNECT_S, "read": None, "write": None, "pool": None}},
@@ -228,14 +227,6 @@ class Endpoint:
         if all(address.url.startswith("http:") for address in self._addresses) and not self._proxy_env:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and loading the system's takes 20 ms
         return httpx2.create_ssl_context(trust_env=False)
-
-
-@lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx2.URL:
-    """The URL of an address and a path: parsing it takes as long as the rest of a request's object."""
-    import httpx2
-
-    return httpx2.URL(url)
 
 
 def _is_clean(transport: httpx2.AsyncHTTPTransport) -> bool:
