@@ -123,7 +123,7 @@ class Engine:
         return exchange
 
     def send(self, request: Request, then: Callable[[Exchange], None], record: RecordMode | None = None) -> None:
-        """Do the same, without a future: `then` gets the exchange, mostly in the thread of the engine."""
+        """Queue a request as `submit` does. `then` gets its exchange, mostly in the thread of the engine."""
         job = Job(next(self._numbers), request, then, record if self._options.record == "once" else None)
         if self._stopped.is_set():
             job.fail(_STOPPED)

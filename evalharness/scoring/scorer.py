@@ -24,7 +24,7 @@ from evalharness.scoring.results import Replies, Scored, score_samples
 from evalharness.scoring.rounds import next_requests, rounds_of
 
 
-@dataclass(slots=True)  # not frozen: that would take a third longer to make
+@dataclass(slots=True)  # not frozen: making a frozen one takes several times as long
 class Answered:
     """A request of the suite that has its response or its error."""
 

@@ -37,7 +37,7 @@ _OPTIONAL_COUNTS = ("reasoning_tokens", "cache_write_tokens")
 """Fields of `usage` that older files lack. They are left out if they are 0."""
 
 
-@dataclass(slots=True)  # not frozen: that would take a third longer to make
+@dataclass(slots=True)  # not frozen: making a frozen one takes several times as long
 class Recorded:
     """A recorded response."""
 
