@@ -63,3 +63,5 @@ TEXTS = tuple(
     for column, disguise in enumerate(DISGUISES)
 )
 """Text number n runs `fire(n)`, or requests ELSEWHERE + n."""
+SOME = range(0, len(TEXTS), 7)
+"""The numbers of texts with every template and every disguise."""

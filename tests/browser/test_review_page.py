@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from acting_texts import TEXTS
+from acting_texts import SOME, TEXTS
 from choice_page import Opened
 from playwright.sync_api import Browser
 
@@ -211,6 +211,7 @@ def test_from_a_run_to_the_result(browser: Browser, tmp_path: Path, monkeypatch:
 
 def test_hostile_text(show: Callable[..., Opened]) -> None:
     """Any text stays text in every place of the page and in what the browser keeps."""
+    texts = [TEXTS[number] for number in SOME]
     hostile = [
         AnswerPair(
             f"{n}{text[:80]}",
@@ -221,19 +222,19 @@ def test_hostile_text(show: Callable[..., Opened]) -> None:
             text[:2000],
             f"{text[:2000]}!",
         )
-        for n, text in enumerate(TEXTS[::3])
+        for n, text in enumerate(texts)
     ]
-    opened = show(hostile).start(TEXTS[0])
+    opened = show(hostile).start(texts[0])
     seen = set()
     for _ in hostile:
-        opened.page.click(".same summary")
+        opened.page.dispatch_event(".same summary", "click")
         seen.add(opened.page.text_content(".answers .part:nth-child(1) .text").removesuffix("!"))
         opened.press("3")
-    assert {text for text in TEXTS[::3] if len(text) < 1000 and text.isprintable()} <= seen
+    assert {text for text in texts if len(text) < 1000 and text.isprintable()} <= seen
     assert opened.page.evaluate("window.fired") == []
     opened.page.reload()
     header, *lines = opened.exported()
-    assert (header["by"], {line["choice"] for line in lines}) == (TEXTS[0], {"equal"})
+    assert (header["by"], {line["choice"] for line in lines}) == (texts[0], {"equal"})
     assert {line["case"] for line in lines} == {one.case for one in hostile}
     assert opened.page.title() == "evalharness blind comparison"
     assert (opened.requests, opened.errors) == ([], [])

@@ -16,12 +16,18 @@ def page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
     """A page, and what its console complains about. It may reach loopback only."""
     page, complaints = browser.new_page(viewport={"width": 1280, "height": 900}), []
     page.set_default_timeout(60_000)
+    page.clock.install()
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
     page.add_init_script("window.fired = []; window.fire = (number) => { window.fired.push(number); };")
     yield page, complaints
     page.close()
+
+
+def later(page: Page) -> None:
+    """Let a minute pass for the page, which then asks its server for changes."""
+    page.clock.fast_forward(60_000)
 
 
 def watched(viewed: Viewed, page: Page) -> None:
@@ -40,9 +46,11 @@ def test_a_run_in_progress(tmp_path: Path, page: tuple[Page, list[str]]) -> None
         expect(shown.locator("#live")).to_contain_text("running: 1 of 4 answers")
         expect(shown.locator("#gates")).to_have_text("Gates decide when the run has ended.")
         growing.grow()
+        later(shown)
         expect(shown.locator("h1")).to_have_text("running: 2 of 4 answers so far")
         shown.locator("#cases button.open").first.click()
         growing.grow()
+        later(shown)
         expect(shown.locator("#live button")).to_have_text("Show the new answers")
         expect(shown.locator("h1")).to_have_text("running: 2 of 4 answers so far")
         shown.locator("#live button").click()
@@ -50,11 +58,13 @@ def test_a_run_in_progress(tmp_path: Path, page: tuple[Page, list[str]]) -> None
         shown.locator("#live a").click()
         expect(shown.locator("#runs")).to_contain_text("3 of 4 answers")
         growing.end()
+        later(shown)
         expect(shown.locator("#runs")).to_contain_text("no verdict")
         shown.locator("#runs a").click()
         expect(shown.locator("#verdict")).to_contain_text("inconclusive")
         assert complaints == []
         viewed.stop()
+        later(shown)
         expect(shown.locator("#live")).to_contain_text("evalharness view has ended")
 
 
