@@ -79,6 +79,8 @@ MARKDOWN: tuple[str, ...] = tuple(
 SIGNALS: tuple[str, ...] = tuple(start + text for family in _SIGNALS.values() for text in family for start in _STARTS)
 """Control texts for a terminal, a CI system or an XML parser."""
 ALL = (*MARKDOWN, *SIGNALS, *_LONG)
+SOME = (*MARKDOWN[::5], *SIGNALS[::3], *_LONG[::3])
+"""Of every family, in every position and after every start."""
 
 
 def named(text: str) -> str:

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from hostile import ALL, COMMAND, invisible
+from hostile import ALL, COMMAND, SOME, invisible
 
 
 def written(project: Any, *arguments: str) -> ET.Element:
@@ -70,18 +70,19 @@ def test_nothing_is_added_without_a_file(project):
     assert project.run().ret == 0
 
 
-def test_hostile_answers_and_errors(project):
-    """With all hostile texts as answers and errors, the file is XML, and no line of the terminal is a command."""
-    project.ids = [f"case-{number}" for number in range(len(ALL))]
+@pytest.mark.parametrize("texts", [SOME, pytest.param(ALL, marks=pytest.mark.deep)], ids=["some", "all"])
+def test_hostile_answers_and_errors(project, texts):
+    """With hostile texts as answers and errors, the file is XML, and no line of the terminal is a command."""
+    project.ids = [f"case-{number}" for number in range(len(texts))]
     project.write("suites/cases.jsonl", "".join(json.dumps(project.case(name)) + "\n" for name in project.ids))
     project.write("golden/demo.yaml", "".join(f"{name}: Yes.\n" for name in project.ids))
     project.answer({
         name: {"error": text} if number % 2 else f"{text} FORBIDDEN {text}"
-        for number, (name, text) in enumerate(zip(project.ids, ALL, strict=True))
+        for number, (name, text) in enumerate(zip(project.ids, texts, strict=True))
     })  # fmt: skip
     result = project.run("--junitxml=junit.xml")
     nodes = ET.parse(project.root / "junit.xml").iter("testcase")
-    assert sum(node.find("failure") is not None for node in nodes) >= len(ALL)
+    assert sum(node.find("failure") is not None for node in nodes) >= len(texts)
     printed = result.stdout.str() + result.stderr.str()
     assert not COMMAND.search(printed)
     assert not invisible(printed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hostile import ALL, invisible
+from hostile import ALL, SOME, invisible
 from hostile_outcome import hostile
 from outcomes import a_sample, an_outcome, broken
 
@@ -21,9 +21,10 @@ ONE = r"::(error|warning) file=[^,:]*,line=1,title=[^,:]*::[^\r\n]*$"
 METRIC = re.compile(r'evalharness_\w+\{(\w+="(\\.|[^"\\])*",?)+\} [0-9.e+-]+')
 
 
-def test_hostile_texts():
+@pytest.mark.parametrize("texts", [SOME, pytest.param(ALL, marks=pytest.mark.deep)], ids=["some", "all"])
+def test_hostile_texts(texts):
     """Each annotation is one command on one line; metrics and code quality stay well-formed."""
-    for text in ALL:
+    for text in texts:
         outcome = hostile(text)
         found = find_annotations(outcome)
         lines = workflow_commands(found, f"{text}/").split("\n")
