@@ -70,8 +70,8 @@ HANGING = ("no answer", "a header that drips")
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second instead of ten."""
-    monkeypatch.setattr(delivery, "MOST_S", 0.5)
+    """A fifth of a second instead of ten."""
+    monkeypatch.setattr(delivery, "MOST_S", 0.2)
 
 
 def test_every_destination_is_here() -> None:
@@ -84,7 +84,7 @@ def test_every_destination_is_here() -> None:
 def test_a_problem(kind: str, world: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever happens is a problem on one line without the key, and the request went to the address alone."""
     if world in HANGING:
-        monkeypatch.setattr(delivery, "MOST_S", 0.5)
+        monkeypatch.setattr(delivery, "MOST_S", 0.2)
     with Loopback(lambda asked: WORLDS[world](server, asked)) as server:
         monkeypatch.setenv("SECRET_URL", f"{server.url}/hooks/{SECRET}")
         (sent_to,) = send([failed()], **{kind: TABLES[kind]})
@@ -135,7 +135,7 @@ def test_a_name_server_that_hangs(kind: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stopping.wait(600) and [])
     (sent_to,) = send([failed()], **{kind: TABLES[kind]})
     stopping.set()
-    assert sent_to.problem == "no answer within 0.5 s"
+    assert sent_to.problem == "no answer within 0.2 s"
 
 
 @pytest.mark.usefixtures("hurried")
@@ -151,7 +151,7 @@ def test_all_hang_at_once(failing: Publishing) -> None:
         assert sorted(waiting) == [f"publish-{name}" for name in tables], "returned before any of them ended"
     assert evaluation.outcome
     assert evaluation.status == "fail"
-    lines = [f"publish: {name}: demo not published: no answer within 0.5 s" for name in tables]
+    lines = [f"publish: {name}: demo not published: no answer within 0.2 s" for name in tables]
     assert list(evaluation.outcome.warnings) == lines
 
 
