@@ -75,6 +75,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = _MOST_CONNECTIONS  # the system drops those beyond it: the client tries again after a second
 
     def __init__(self, port: int, token: str, desk: Desk, site: Site) -> None:
         self.token, self.desk, self.site = token, desk, site

@@ -152,7 +152,7 @@ def test_the_tests_of_the_rules_can_fail(tmp_path: Path) -> None:
 def prometheus(folder: Path, target: str) -> Iterator[str]:
     """The address of a Prometheus that reads `target` with the shipped rules."""
     settings: dict[str, Any] = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
         "rule_files": [str(FILES / "alerts.yml")],
         "scrape_configs": [{"job_name": "evalharness", "static_configs": [{"targets": [target]}]}],
     }

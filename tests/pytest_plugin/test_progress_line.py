@@ -23,7 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     project = Project(tmp_path)
     project.write_suite({f"case-{number}": "Yes." for number in range(4)}, metrics=["exact", "rouge_l"])
-    slow = {"provider": "scripted", "answers": "answers.json", "concurrency": 1, "delay_s": 0.4}
+    slow = {"provider": "scripted", "answers": "answers.json", "concurrency": 1, "delay_s": 0.2}
     project.configure(scripted={**slow, "price": {"input": 1000}})
     project.answer({"case-0": "Yes.", "case-1": "No.", "case-2": "Yes.", "case-3": "Yes."})
     return project

@@ -23,9 +23,12 @@ def result_of(project: Any, *options: str) -> tuple[int, bytes, dict[str, Any]]:
     return status, record, verdict | {"run": "", "verdicts": gates}
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"], ["--llm-shard=2/3"]], ids=["alone", "xdist", "shard"])
-@pytest.mark.parametrize("bad", [False, True], ids=["unchanged", "worse"])
-def test_same_as_cases(accepted: Any, options: list[str], bad: bool) -> None:
+@pytest.mark.parametrize(
+    ("bad", "options"),
+    [(False, []), (True, []), (True, ["-n2"]), (True, ["--llm-shard=2/3"])],
+    ids=["unchanged", "worse", "worse-xdist", "worse-shard"],
+)
+def test_same_as_cases(accepted: Any, bad: bool, options: list[str]) -> None:
     """Record, verdict and status are those of a run with an item for each case; under xdist, in several parts."""
     if bad:
         accepted.answer_badly()
