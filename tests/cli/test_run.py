@@ -63,7 +63,7 @@ def test_progress(root: Path) -> None:
 
 def test_time_left(root: Path) -> None:
     """While answers are open, the line has the time left; in a narrow window it has what fits, and never wraps."""
-    (root / "pyproject.toml").write_text(CONFIG.replace("DELAY", "0.4"))
+    (root / "pyproject.toml").write_text(CONFIG.replace("DELAY", "0.25"))
     for columns in (80, 40):
         with Terminal(root, "run", "demo", "--record=all", columns=columns) as terminal:
             assert terminal.status() == 1

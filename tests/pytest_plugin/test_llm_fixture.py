@@ -255,9 +255,8 @@ def test_the_same_suite_twice(app):
 def test_xdist(app):
     """Workers check, and the controller decides on all samples."""
     app.write("test_app.py", CHECKS.format(edit=""))
-    words = ("test_app.py", "-n2", "-p", "no:cacheprovider")
-    assert app.pytester.runpytest_subprocess(*words, "--llm-accept").ret == 0
-    result = app.pytester.runpytest_subprocess(*words)
+    assert app.pytester.runpytest("test_app.py", "--llm-accept").ret == 0
+    result = app.pytester.runpytest_subprocess("test_app.py", "-n2", "-p", "no:cacheprovider")
     assert result.ret == 0
     assert app.verdict()["status"] == "pass"
     assert read_run(app.root / "reports/demo/run.jsonl").complete

@@ -77,7 +77,7 @@ def test_the_terminal(project):
 
 def test_the_terminal_between_dots(project):
     """Each line begins a line where pytest prints to the same terminal, and the dots are all there."""
-    project.answer({name: {"text": "Yes.", "delay_s": 0.05} for name in project.ids})
+    project.answer({name: {"text": "Yes.", "delay_s": 0.02} for name in project.ids})
     command = [sys.executable, "-m", "pytest", "--llm-suite=demo", "--llm-log=INFO"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     output = subprocess.run(

@@ -49,7 +49,7 @@ def words(result: pytest.RunResult) -> str:
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("-q",), ("-v",), ("-rA", "--tb=long"), ("-n", "2"), ("-n", "2", "-v")],
+    [(), ("-q",), ("-v",), ("-rA", "--tb=long"), ("-n", "1"), ("-n", "2", "-v")],
     ids=" ".join,
 )
 def test_a_missing_key(project: Any, options: tuple[str, ...]) -> None:

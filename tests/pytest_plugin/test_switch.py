@@ -45,7 +45,7 @@ def test_a_job_that_evaluates_nothing(project, monkeypatch, option):
     project.accept()
     project.write("pytest.ini", f"[pytest]\naddopts = {option}\n")
     leave_ci(monkeypatch)
-    assert project.pytester.runpytest_subprocess("--llm-suite=demo").ret == 0
+    assert project.pytester.runpytest("--llm-suite=demo").ret == 0
     monkeypatch.setenv("CI", "true")
     result = project.pytester.runpytest_subprocess("--llm-suite=demo", "--llm-base=HEAD")
     assert result.ret == 5

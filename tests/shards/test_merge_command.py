@@ -16,8 +16,11 @@ from evalharness.store import read_run
 WORSE = {name: "No." if number % 2 else "Yes." for number, name in enumerate(CASES)}
 
 
-@pytest.mark.parametrize("of", [1, 4, 16])
-@pytest.mark.parametrize(("answers", "status"), [(CASES, 0), (WORSE, 1)], ids=["unchanged", "worse"])
+@pytest.mark.parametrize(
+    ("of", "answers", "status"),
+    [(1, CASES, 0), (1, WORSE, 1), (4, CASES, 0), (16, WORSE, 1)],
+    ids=["unchanged-1", "worse-1", "unchanged-4", "worse-16"],
+)
 def test_same_as_one_run(project: ShardProject, of: int, answers: dict[str, str], status: int) -> None:
     """Record, verdict and exit status are those of one run, for 1, 4 and 16 shards, worse answers included."""
     project.answer(answers)

@@ -25,8 +25,7 @@ def sharded(project: ShardProject, pytester: pytest.Pytester) -> Sharded:
     return made
 
 
-@pytest.mark.parametrize("of", [4, 16])
-@pytest.mark.parametrize("answers", [CASES, WORSE], ids=["unchanged", "worse"])
+@pytest.mark.parametrize(("of", "answers"), [(16, CASES), (4, WORSE)], ids=["unchanged-16", "worse-4"])
 def test_same_as_one_run(sharded: Sharded, of: int, answers: dict[str, str]) -> None:
     """The shards of pytest merge into the record and the verdict of one pytest run, without its exit status."""
     sharded.answer(answers)
