@@ -18,7 +18,7 @@ from evalharness.providers.scripted import ScriptedProvider
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 
-CASES = 70
+CASES = 32
 JUDGE = """\
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ KIND = "('yes' if 'kindly' in shown else 'no')"
 
 
 class JudgedProject(Project):
-    """Seventy cases, whose answers begin with their names, and a gate on what a judge says about them."""
+    """Thirty-two cases, whose answers begin with their names, and a gate on what a judge says about them."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, recorded: bool = False) -> None:
         """`folder`: of the project and its cache. `recorded`: whether the answers are recorded too."""
@@ -62,7 +62,7 @@ class JudgedProject(Project):
         """
         cases = [{"id": name, "vars": {"question": f"{name}?", **(vars or {})}} for name in self.names]
         metrics = [{"judge": dict(judge)} for judge in judges]
-        gates = [{"metric": judge["name"], "margin": 0.05} | dict(gate or {}) for judge in judges]
+        gates = [{"metric": judge["name"], "margin": 0.1} | dict(gate or {}) for judge in judges]
         self.write_suite({}, cases=cases, metrics=[*metrics, "chrf"], gates=gates)
         self.write("golden/demo.yaml", yaml.safe_dump({name: name for name in self.names}))
         names = dict.fromkeys(["critic", *(judge["model"] for judge in judges)])

@@ -154,13 +154,13 @@ def test_a_judge_that_fails(project: JudgedProject) -> None:
 def test_the_budget_of_the_run(project: JudgedProject) -> None:
     """Judging again takes the budget of the run; an answer that it leaves out is an error of the gate."""
     project.accept_judged()
-    evaluation = project.evaluate_judged([OTHERS[0]], answer="{} kindly!", budget_usd=100.0)
+    evaluation = project.evaluate_judged([OTHERS[0]], answer="{} kindly!", budget_usd=45.0)
     assert all(sample.ok for sample in evaluation.samples)
     found, (judged,) = verdict_on(evaluation), evaluation.run.judged_again
     assert found.status == "error"
     assert "of them failed: metric: polite: no response of 'critic': budget: " in found.reason
     assert 0 < judged.sent < CASES
-    assert sum(sample.metrics_cost_usd for sample in evaluation.samples) + judged.cost_usd < 100
+    assert sum(sample.metrics_cost_usd for sample in evaluation.samples) + judged.cost_usd < 45
 
 
 def test_nothing_is_sent_without_recordings(project: JudgedProject) -> None:
