@@ -25,7 +25,7 @@ def assessed(baseline: Floats, candidate: Floats, margin: float = 0.05) -> GateR
 
 def d1(at: Setting) -> Iterator[Check]:
     """The minimum detectable drop: true for losses everywhere and in few cases, and whatever the correlation is."""
-    baselines, fresh = (2, 80) if at.ci else (12, 400)
+    baselines, fresh = 2 if at.ci else 12, at.size(400, 80)
     designs = (
         (50, 5, 5, 0.5),
         (200, 1, 1, 0.1),
@@ -63,7 +63,7 @@ def detected(rng: Rng, before: Floats, after: Floats, kb: int, kc: int) -> bool:
 
 def d2(at: Setting) -> Iterator[Check]:
     """The needed cases or repeats."""
-    gates, fresh = (3, 20) if at.ci else (60, 60)
+    gates, fresh = 3 if at.ci else 60, at.size(60, 20)
     designs = ((50, 5, 1, "cases"), (100, 1, 1, "cases"), (50, 3, 3, "cases"), (50, 3, 3, "repeats"))
     for number, (n, kb, kc, what) in enumerate(designs):
         passed = []

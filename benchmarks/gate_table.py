@@ -19,7 +19,7 @@ class Setting:
     scenario: int
     ci: bool = False
     scale: float = 1.0
-    """Share of the full number of suites."""
+    """Share of the number of suites."""
 
     def rng(self, cell: int) -> Rng:
         """The random numbers of a cell, independent of other cells and rows."""
@@ -27,7 +27,7 @@ class Setting:
 
     def size(self, full: int, ci: int) -> int:
         """The number of simulated suites."""
-        return ci if self.ci else max(ci, round(full * self.scale))
+        return max(2, round(ci * self.scale)) if self.ci else max(ci, round(full * self.scale))
 
     def slack(self, rate: float, suites: int) -> float:
         """The tolerance of a power at the small size."""

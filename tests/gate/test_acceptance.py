@@ -10,9 +10,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import gate as benchmark
 
+LONG = {"A1", "A2", "A4", "A5", "C1", "C2", "D1", "D2", "G1", "L1", "N1", "N3", "N4", "P3", "T1", "W1"}
+LONG = {"A1", "A2", "A4", "A5", "C1", "C2", "D1", "D2", "G1", "L1", "N1", "N3", "N4", "P3", "T1", "W1"}
+SIZES = [(row, 0.5 if row in LONG else 1.0) for row in benchmark.ROWS]
+SIZES_IN_DEPTH = [pytest.param(row, 1.0, marks=pytest.mark.deep) for row in benchmark.ROWS if row in LONG]
 
-@pytest.mark.parametrize("row", benchmark.ROWS)
-def test_row(row: str) -> None:
+
+@pytest.mark.parametrize(("row", "scale"), [*SIZES, *SIZES_IN_DEPTH])
+def test_row(row: str, scale: float) -> None:
     """Every line of a row meets its requirement."""
-    failures = [benchmark.line(row, check) for check in benchmark.measured(row, ci=True) if not check.ok]
+    checks = benchmark.measured(row, ci=True, scale=scale)
+    failures = [benchmark.line(row, check) for check in checks if not check.ok]
     assert not failures, "\n".join(failures)
