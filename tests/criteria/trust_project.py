@@ -17,7 +17,7 @@ from evalharness.config import load_config
 from evalharness.evaluation.api import Evaluation, evaluate
 from evalharness.store.origins import text_digest
 
-IDS = [f"case-{number}" for number in range(30)]
+IDS = [f"case-{number}" for number in range(20)]
 GOOD, BAD = "You may return {} within 30 days.", "No idea, sorry."
 SUITE = """\
 schema: 1
@@ -161,7 +161,7 @@ class Row:
 def a_case(name: str, **rest: Any) -> str:
     """One line of the case file."""
     number = IDS.index(name)
-    case = {"id": name, "vars": {"question": f"Can I return {name}?"}, "tags": ["hard" if number < 20 else "easy"]}
+    case = {"id": name, "vars": {"question": f"Can I return {name}?"}, "tags": ["hard" if number < 14 else "easy"]}
     return json.dumps(case | {"assert": [{"not_contains": "banana"}]} | rest) + "\n"
 
 
