@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def tone(text, greeting="Guten"):
     return {"value": float(greeting in text), "explanation": f"looked for {greeting}", "parts": {"words": 2}}
 """
 WORDS = "GERMAN = {'Guten', 'Tag', 'Abend'}\n"
+ONE_ANSWER = {"a": "Yes."}
 GOLDENS = {"day": "Guten Tag", "night": "Guten Abend", "english": "Hello"}
 TABLES = """
 [tool.evalharness.checks.is_german]
@@ -67,23 +68,25 @@ def samples(project: Project) -> dict[str, Sample]:
     return {sample.key.case: sample for sample in project.evaluate().samples}
 
 
-def with_check(project: Project, source: str, table: str = "", value: Any = True) -> dict[str, Sample]:
-    """The samples with this function `check`."""
+def with_check(
+    project: Project, source: str, table: str = "", answers: Mapping[str, str] = ONE_ANSWER
+) -> dict[str, Sample]:
+    """The samples of these answers with this function `check`."""
     project.write("mine.py", source)
-    given = {"assert": [{"mine": value}], "metrics": ["exact"]}
-    project.write_suite({"a": "Yes."}, **given)
+    given = {"assert": [{"mine": True}], "metrics": ["exact"]}
+    project.write_suite(dict(answers), **given)
     text = project.read("pyproject.toml")
     project.write("pyproject.toml", f'{text}[tool.evalharness.checks.mine]\ncall = "mine:check"\n{table}')
     return samples(project)
 
 
-def with_metric(project: Project, source: str, **suite: Any) -> Sample:
-    """The sample with this function `metric`."""
+def with_metric(project: Project, source: str, answers: Mapping[str, str]) -> dict[str, Sample]:
+    """The samples of these answers with this function `metric`."""
     project.write("mine.py", source)
-    project.write_suite({"a": "Yes."}, **{"metrics": ["mine"], "gates": []} | suite)
+    project.write_suite(dict(answers), metrics=["mine"], gates=[])
     text = project.read("pyproject.toml")
     project.write("pyproject.toml", f'{text}[tool.evalharness.metrics.mine]\ncall = "mine:metric"\n')
-    return samples(project)["a"]
+    return samples(project)
 
 
 def test_a_run(project: Project) -> None:
@@ -112,38 +115,37 @@ def test_a_changed_function_is_not_compared(project: Project) -> None:
     assert "metric settings changed" in evaluation.verdicts[0].reason
 
 
-GETS = """\
-import json
-def check({parameters}):
-    return json.dumps([{names}])
-"""
+GETS = {
+    "answer": '["Yes."]',
+    "text": '["Yes."]',
+    "answer, /": '["Yes."]',
+    "golden": '[["Yes."]]',
+    "variables": '[{"question": "a?"}]',
+    "messages": '[[{"role": "user", "content": "a?"}]]',
+    "tags": "[[]]",
+    "value": "[3]",
+    "text, value": '["Yes.", 3]',
+    "contexts, tool_calls, data, turns": "[[], [], null, []]",
+    "text, most=5": '["Yes.", 5]',
+    "text, limit": '["Yes.", 7]',
+    "answer='none'": '["Yes."]',
+}
+"""Parameters of a check -> what it gets."""
 
 
-@pytest.mark.parametrize(
-    ("parameters", "wanted"),
-    [
-        ("answer", '["Yes."]'),
-        ("text", '["Yes."]'),
-        ("answer, /", '["Yes."]'),
-        ("golden", '[["Yes."]]'),
-        ("variables", '[{"question": "a?"}]'),
-        ("messages", '[[{"role": "user", "content": "a?"}]]'),
-        ("tags", "[[]]"),
-        ("value", "[3]"),
-        ("text, value", '["Yes.", 3]'),
-        ("contexts, tool_calls, data, turns", "[[], [], null, []]"),
-        ("text, most=5", '["Yes.", 5]'),
-        ("text, limit", '["Yes.", 7]'),
-        ("answer='none'", '["Yes."]'),
-    ],
-)
-def test_parameters(project: Project, parameters: str, wanted: str) -> None:
+def test_parameters(project: Project) -> None:
     """A function gets what its parameters name; one of another name gets the text."""
-    names = ", ".join(one.partition("=")[0].strip() for one in parameters.split(",") if one.strip() != "/")
-    table = "limit = 7\n" if "limit" in parameters else ""
-    value = 3 if "value" in parameters else True
-    found = with_check(project, GETS.format(parameters=parameters, names=names), table, value)
-    assert found["a"].failed_checks == (wanted,)
+    source, tables, checks = "import json\n", "", list[dict[str, Any]]()
+    for number, parameters in enumerate(GETS):
+        names = ", ".join(one.partition("=")[0].strip() for one in parameters.split(",") if one.strip() != "/")
+        source += f"def check_{number}({parameters}):\n    return json.dumps([{names}])\n"
+        tables += f'[tool.evalharness.checks.check_{number}]\ncall = "mine:check_{number}"\n'
+        tables += "limit = 7\n" if "limit" in parameters else ""
+        checks.append({f"check_{number}": 3 if "value" in parameters else True})
+    project.write("mine.py", source)
+    project.write_suite(ONE_ANSWER, metrics=["exact"], **{"assert": checks})
+    project.write("pyproject.toml", project.read("pyproject.toml") + tables)
+    assert samples(project)["a"].failed_checks == tuple(GETS.values())
 
 
 def test_what_an_application_adds(project: Project) -> None:
@@ -159,24 +161,14 @@ def test_what_an_application_adds(project: Project) -> None:
 
 
 _ADDED = '"contexts": [{"id": "doc-1", "text": "x"}], "tool_calls": [{"name": "find", "arguments": {}}]'
+EVALUATES = "    return eval(text)\n"
+"""A function returns what the answer of the case says."""
 RETURNS = {
     "True": None,
     "None": None,
     "False": "must pass the check mine",
     "'must be short'": "must be short",
-    "async": None,
 }
-
-
-@pytest.mark.parametrize(("returned", "problem"), RETURNS.items(), ids=RETURNS)
-def test_returned_by_a_check(project: Project, returned: str, problem: str | None) -> None:
-    """A check returns a bool, a text with what is wrong, or nothing."""
-    source = f"def check(text):\n    return {returned}\n"
-    found = with_check(project, "async def check(text):\n    return True\n" if returned == "async" else source)["a"]
-    assert found.failed_checks == ((problem,) if problem else ())
-    assert found.error is None
-
-
 WRONG = {
     "1": "expected True, False, None or a text that says what is wrong, got 1",
     "''": "expected True, False, None or a text that says what is wrong, got ''",
@@ -187,13 +179,24 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("returned", "message"), WRONG.items(), ids=WRONG)
-def test_other_values_of_a_check(project: Project, returned: str, message: str) -> None:
-    """Another value is an error of the sample, and no broken assertion."""
-    found = with_check(project, f"def check(text):\n    return {returned}\n")["a"]
-    assert found.failed_checks == ()
-    assert found.error
-    assert (found.error.kind, found.error.message) == ("check", f"mine: {message}")
+def by_number(texts: Iterable[str]) -> dict[str, str]:
+    """A case for each of these answers."""
+    return {f"case-{number}": text for number, text in enumerate(texts)}
+
+
+def test_returned_by_a_check(project: Project) -> None:
+    """A check returns a bool, a text with what is wrong, or nothing; another value is an error of the sample."""
+    found = with_check(project, f"def check(text):\n{EVALUATES}", answers=by_number([*RETURNS, *WRONG]))
+    broken = [(problem,) if problem else () for problem in RETURNS.values()]
+    assert [sample.failed_checks for sample in found.values()] == [*broken, *([()] * len(WRONG))]
+    errors = [sample.error and (sample.error.kind, sample.error.message) for sample in found.values()]
+    assert errors == [*([None] * len(RETURNS)), *(("check", f"mine: {message}") for message in WRONG.values())]
+
+
+def test_an_async_check(project: Project) -> None:
+    """A check may be a coroutine function."""
+    found = with_check(project, f"async def check(text):\n{EVALUATES}", answers=by_number(RETURNS)).values()
+    assert [sample.failed_checks != () for sample in found] == [bool(problem) for problem in RETURNS.values()]
 
 
 SCORES = {
@@ -214,17 +217,17 @@ SCORES = {
 }
 
 
-@pytest.mark.parametrize(("returned", "wanted"), SCORES.items(), ids=SCORES)
-def test_returned_by_a_metric(project: Project, returned: str, wanted: float | str) -> None:
+def test_returned_by_a_metric(project: Project) -> None:
     """A metric returns a number in [0, 1], or a mapping with it; anything else is an error and never a 0."""
-    found = with_metric(project, f"def metric(text):\n    return {returned}\n")
-    if isinstance(wanted, float):
-        assert [score.value for score in found.scores] == [wanted]
-    else:
-        assert found.scores == ()
-        assert found.error
-        assert found.error.kind == "metric"
-        assert wanted in found.error.message
+    found = with_metric(project, f"def metric(text):\n{EVALUATES}", by_number(SCORES))
+    for sample, wanted in zip(found.values(), SCORES.values(), strict=True):
+        if isinstance(wanted, float):
+            assert [score.value for score in sample.scores] == [wanted]
+        else:
+            assert sample.scores == ()
+            assert sample.error
+            assert sample.error.kind == "metric"
+            assert wanted in sample.error.message
 
 
 def test_an_exception_shows_its_place(project: Project) -> None:
