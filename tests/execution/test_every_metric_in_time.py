@@ -103,7 +103,7 @@ def test_the_deadline_ends_the_others(project: Folder) -> None:
     assert not any(map(exists, pids))
 
 
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("name", [SLOW[0], *(pytest.param(name, marks=pytest.mark.deep) for name in SLOW[1:])])
 def test_ctrl_c_ends_a_run_in_a_metric(project: Folder, name: str) -> None:
     """An interrupt while a metric is busy leaves a whole record of a stopped run, and no process."""
     with started(project.root, None, name) as process:

@@ -21,10 +21,7 @@ from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 
 PROMPTS = {"plain": [{"user": "{{ question }}"}], "short": [{"user": "{{ question }} Be short."}]}
-STRACE = pytest.param(
-    "strace", marks=[pytest.mark.slow, pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")]
-)
-BY = pytest.mark.parametrize("by", ["os", STRACE])
+STRACE = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")]
 Files = dict[str, bytes]
 
 
@@ -67,8 +64,15 @@ def golden(root: Path) -> Files:
     return {name: path.read_bytes() for name, path in found.items() if not path.name.startswith(".")}
 
 
-@BY
-@pytest.mark.parametrize("action", ["baselines", "golden"])
+@pytest.mark.parametrize(
+    ("action", "by"),
+    [
+        ("baselines", "os"),
+        ("golden", "os"),
+        pytest.param("baselines", "strace", marks=STRACE),
+        pytest.param("golden", "strace", marks=[*STRACE, pytest.mark.deep]),
+    ],
+)
 def test_an_acceptance_is_one_step(kills: Killed, tmp_path: Path, action: str, by: str) -> None:
     """After a kill at any call, the next command finds all old files or all new ones."""
     killed, whole = kills.states(action, by, tmp_path / "copies")
@@ -104,7 +108,7 @@ def test_nothing_is_restored_in_ci(kills: Killed, tmp_path: Path, monkeypatch: p
     assert golden(root) == before
 
 
-@BY
+@pytest.mark.parametrize("by", ["os", pytest.param("strace", marks=[*STRACE, pytest.mark.deep])])
 def test_reports_are_of_one_run(kills: Killed, tmp_path: Path, by: str) -> None:
     """After a kill at any call of a run, its folder has files of the old run or of the new one, each whole."""
     killed, whole = kills.states("run", by, tmp_path / "copies")
