@@ -14,7 +14,7 @@ import llama_cpp
 import numpy as np
 
 SILENT = llama_cpp.llama_log_callback(lambda *_: None)
-MOST_TOKENS, FEW_TOKENS = 400, 2_000
+MOST_TOKENS, FEW_TOKENS = 400, 500
 FIELDS = [("id", np.int32), ("logit", np.float32), ("p", np.float32)]
 chance = random.Random(7)
 

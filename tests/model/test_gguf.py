@@ -462,6 +462,7 @@ def strike(provider, case, signal_number, *, neighbours=(0,)):
     return struck
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_a_hang_in_a_batch(open_gguf, batch):
     """A case that hangs the process each time is reported, and the others get their usual texts."""

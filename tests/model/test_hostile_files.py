@@ -123,13 +123,14 @@ def test_a_chat_template_of_a_model(open_gguf, make_request, tmp_path, name):
 
 
 @pytest.mark.slow
-def test_damaged_headers(open_gguf, make_request, tmp_path):
-    """Each of forty damaged headers (`make bench-local` has 500) is an error with the file's name, or an answer."""
+@pytest.mark.parametrize("count", [12, pytest.param(40, marks=pytest.mark.deep)])
+def test_damaged_headers(open_gguf, make_request, tmp_path, count):
+    """Each of some damaged headers (`make bench-local` has 500) is an error with the file's name, or an answer."""
     copy, chance = tmp_path / "damaged.gguf", random.Random(7)
     shutil.copy(smollm2(), copy)
     header = copy.read_bytes()[:HEADER_BYTES]
     refused = []
-    for _ in range(40):
+    for _ in range(count):
         with copy.open("r+b") as file:
             file.write(damaged(header, chance))
         try:
@@ -139,5 +140,5 @@ def test_damaged_headers(open_gguf, make_request, tmp_path):
             refused.append(error)
         finally:
             provider.close()
-    assert len(refused) >= 20
+    assert len(refused) >= count / 2
     assert all("damaged.gguf" in str(error) or error.kind in ("crash", "template", "context") for error in refused)

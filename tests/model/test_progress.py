@@ -15,7 +15,7 @@ SUITE = """\
 schema: 1
 models: [small]
 prompts: {plain: [{user: "{{ question }}"}]}
-params: {max_tokens: 120}
+params: {max_tokens: 60}
 metrics: [{length: {max_words: 1000}}]
 cases:
   - {id: sea, vars: {question: Tell me a long story of the sea.}}

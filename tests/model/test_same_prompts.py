@@ -115,15 +115,21 @@ def test_the_same_tokens_with_the_template_of_the_file(tmp_path: Path) -> None:
     assert _own_tokens(None, conversations) == _server_tokens(None, conversations, tmp_path)
 
 
-@pytest.mark.parametrize("written", ["", "{{ bos_token }}", "{{ bos_token }}{{ bos_token }}"])
-def test_the_begin_token(tmp_path: Path, written: str) -> None:
-    """A file whose tokenizer adds a begin token gets one, also where the template writes it."""
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose tokenizer adds a begin token."""
     parts = taken_apart(smollm2()).set("tokenizer.ggml.add_bos_token", _BOOL, b"\1")
-    file, template = parts.write(tmp_path / "begins.gguf"), written + "{{ messages[0].content }}"
-    conversations = [[{"role": "user", "content": "Hello"}]]
-    ours = _own_tokens(template, conversations, file)
+    return parts.write(tmp_path_factory.mktemp("beginning") / "begins.gguf")
 
-    assert ours == _server_tokens(template, conversations, tmp_path, file)
+
+@pytest.mark.parametrize("written", ["", "{{ bos_token }}", "{{ bos_token }}{{ bos_token }}"])
+def test_the_begin_token(beginning: Path, tmp_path: Path, written: str) -> None:
+    """A file whose tokenizer adds a begin token gets one, also where the template writes it."""
+    template = written + "{{ messages[0].content }}"
+    conversations = [[{"role": "user", "content": "Hello"}]]
+    ours = _own_tokens(template, conversations, beginning)
+
+    assert ours == _server_tokens(template, conversations, tmp_path, beginning)
     assert len(ours[0]) == 1 + max(1, written.count("bos"))
 
 

@@ -1,7 +1,7 @@
 """The text of a case depends on the case alone: not on its neighbours, their order, a restart or another suite.
 
-The cases are a dozen of the support suite under its careless prompt: open answers that do not end early, so that the
-smallest difference shows. A dozen is more than the number of slots.
+The cases are eleven of the support suite under its careless prompt: open answers that do not end early, so that the
+smallest difference shows. Eleven is more than the number of slots.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def hot(requests):
 @pytest.fixture(scope="module")
 def cases(config):
     """Requests of every seventh case of the support suite, greedy and hot in alternation."""
-    some = of_suite(config, "support", ["careless"], max_tokens=8)[:84:7]
+    some = of_suite(config, "support", ["careless"], max_tokens=8)[:77:7]
     return [pair[i % 2] for i, pair in enumerate(zip(some, hot(some), strict=True))]
 
 
@@ -55,7 +55,7 @@ def whole(smollm2, cases):
 @pytest.mark.slow
 def test_alone(smollm2, cases, whole):
     """One at a time, every text is the same as among others."""
-    assert texts(smollm2, cases[:6], at_once=1) == {request.key: whole[request.key] for request in cases[:6]}
+    assert texts(smollm2, cases[:4], at_once=1) == {request.key: whole[request.key] for request in cases[:4]}
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_after_another_suite(smollm2, config, cases, whole):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("threads", "slots", "count"),
-    [(2, 19, 9), *(pytest.param(*one, marks=pytest.mark.deep) for one in ((1, 32, 9), (3, 1, 4)))],
+    [(2, 19, 5), *(pytest.param(*one, marks=pytest.mark.deep) for one in ((1, 32, 9), (3, 1, 4)))],
 )
 def test_fresh_process_threads_and_slots(open_gguf, cases, whole, threads, slots, count):
     """A fresh process with any number of threads and slots gives the same texts."""

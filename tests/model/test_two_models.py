@@ -38,7 +38,7 @@ def test_one_model_at_a_time(open_gguf, make_request, fit):
             assert sum(lives(model.child_pid) for model in models.values()) == fit
 
 
-@pytest.mark.parametrize(("concurrency", "slots"), [(None, 4), (3, 3), (1, 1)])
+@pytest.mark.parametrize(("concurrency", "slots"), [(None, 4), pytest.param(3, 3, marks=pytest.mark.deep), (1, 1)])
 def test_slots_of_a_timing(open_gguf, make_request, concurrency, slots):
     """A timing has the number of slots that could be busy, limited by the concurrency."""
     with open_pipeline({"a": open_gguf(context=512, slots=4)}, options=RunOptions(concurrency=concurrency)) as pipeline:
