@@ -472,7 +472,7 @@ def test_messages_that_differ(script: Script) -> None:
 
 @pytest.mark.parametrize(
     "choices",
-    [[{}] * 250_000, [{"delta": {"content": "a"}}] * 200_000 + [{"message": {"role": "assistant"}}] * 200_000],
+    [[{}] * 100_000, [{"delta": {"content": "a"}}] * 80_000 + [{"message": {"role": "assistant"}}] * 80_000],
     ids=["empty", "without text"],
 )
 def test_many_choices(choices: list[dict[str, Any]]) -> None:

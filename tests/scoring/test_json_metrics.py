@@ -237,11 +237,11 @@ def test_a_schema_that_doubles_is_an_error(score: Any) -> None:
 @pytest.mark.parametrize(
     ("schema", "text"),
     [
-        ({"items": {"allOf": [{"type": "number"}] * 2_000}}, json.dumps([1] * 200_000)),
-        ({"allOf": [{"items": True}] * 2_000}, json.dumps([1] * 200_000)),
-        ({"items": {"properties": {f"a{i}": True for i in range(4_000)}}}, json.dumps([{}] * 200_000)),
-        ({"patternProperties": {f"a{i}": True for i in range(4_000)}}, json.dumps({f"b{i}": 1 for i in range(50_000)})),
-        ({"allOf": [{"items": {"type": "number"}}], "unevaluatedItems": False}, json.dumps([1] * 300_000)),
+        ({"items": {"allOf": [{"type": "number"}] * 2_000}}, json.dumps([1] * 60_000)),
+        ({"allOf": [{"items": True}] * 2_000}, json.dumps([1] * 60_000)),
+        ({"items": {"properties": {f"a{i}": True for i in range(4_000)}}}, json.dumps([{}] * 60_000)),
+        ({"patternProperties": {f"a{i}": True for i in range(4_000)}}, json.dumps({f"b{i}": 1 for i in range(20_000)})),
+        ({"allOf": [{"items": {"type": "number"}}], "unevaluatedItems": False}, json.dumps([1] * 60_000)),
     ],
     ids=["keywords", "lists", "properties", "patterns", "unevaluated"],
 )
@@ -258,7 +258,7 @@ def test_a_million_checks_are_allowed(score: Any) -> None:
     """The limit for a response is a million checks."""
     schema = {"allOf": [{"items": True}] * 2_000}
     with in_time(), pytest.raises(MetricError, match="more than 1,000,000 checks"):
-        score(json_schema(schema), json.dumps([1] * 200_000))
+        score(json_schema(schema), json.dumps([1] * 60_000))
 
 
 def test_a_long_response() -> None:
