@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -79,9 +80,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]
                 time.sleep(0.001)  # with a deadline too short for the others
             waiting |= {name: submit(pipeline, name) for name in FAULTS.keys() - waiting.keys()}
             samples = {name: future.result(2 * DEADLINE_S) for name, future in waiting.items()}
-        rows = ledger.attempts("r")
-        by_case = {name: [row[0] for row in rows if row[1] == key_of(providers[name], name)] for name in FAULTS}
-        yield {name: Ended(samples[name], list(at[name].log), by_case[name]) for name in FAULTS}
+        attempts = defaultdict[str, list[str]](list)
+        for attempt, key, *_ in ledger.attempts("r"):
+            attempts[key].append(attempt)
+        keys = {name: key_of(provider, name) for name, provider in providers.items()}
+        yield {name: Ended(samples[name], list(at[name].log), attempts[keys[name]]) for name in FAULTS}
     ledger.close()
 
 
