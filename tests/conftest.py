@@ -4,12 +4,14 @@ import gc
 import os
 import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
 import pytest
 import scipy.special  # noqa: F401 - for the same reason: it cannot be loaded twice
+
+from evalharness import redaction
 
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 
@@ -45,6 +47,14 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests, those of the real model, first: the short ones fill the workers at the end."""
     items.sort(key=lambda item: item.get_closest_marker("model") is None)
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets() -> Iterator[None]:
+    """Forget the secrets of a test after it: they take time in every later test that shows or writes a text."""
+    known = redaction._forms, redaction._in_json, redaction._pattern
+    yield
+    redaction._forms, redaction._in_json, redaction._pattern = known
 
 
 def has_room(folder: Path) -> bool:

@@ -38,15 +38,15 @@ def _verdict(status: str, reason: str, **changes: object) -> Verdict:
 
 
 def green() -> str:
-    """A report whose gates pass."""
-    of = a_run()
+    """A report whose gates pass, of one model."""
+    of = _one_model()
     verdict = _verdict("pass", "", before=52.0, after=52.4, change=0.4, low=-1.0, high=1.8, p_value=1.0)
     page = replace(a_page(), overall="pass", headline="no worse than the baseline", verdicts=(verdict,), criteria=())
     return render_html(replace(page, columns=columns_of(of, {})))
 
 
 def inconclusive() -> str:
-    """A report that cannot decide, of a run with errors."""
+    """A report that cannot decide, of a run of one model with errors."""
     why = "the bounds −7.0 … +3.0 pts include the margin: 40 more cases would settle it"
     verdict = _verdict("inconclusive", why, change=-2.0, after=50.0, high=3.0)
     errors = [
@@ -59,19 +59,24 @@ def inconclusive() -> str:
         }
     ]
     page = replace(a_page(), overall="inconclusive", headline="cannot rule out a drop of 5 pts", errors=errors)
+    page = replace(page, columns=columns_of(_one_model(), {}))
     return render_html(replace(page, verdicts=(verdict, replace(verdict, metric="exact", tag="rare"))))
 
 
 def first_run() -> str:
     """A report without a baseline, of one model."""
-    of = a_run()
-    of = run(
-        [one for one in of.samples if one.key.model == "smollm2"], gates={}, suite="support", file="suites/support.yaml"
-    )
     verdict = _verdict(
         "no baseline", "no accepted run yet", before=None, change=None, low=None, high=None, p_value=None
     )
-    return render_html(replace(_page(of), overall="no baseline", headline="no baseline yet", verdicts=(verdict,)))
+    return render_html(
+        replace(_page(_one_model()), overall="no baseline", headline="no baseline yet", verdicts=(verdict,))
+    )
+
+
+def _one_model() -> Run:
+    """A run of one model."""
+    samples = [one for one in a_run().samples if one.key.model == "smollm2"]
+    return run(samples, gates={}, suite="support", file="suites/support.yaml")
 
 
 def applications() -> str:
