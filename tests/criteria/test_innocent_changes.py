@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -116,17 +117,18 @@ ROWS = [
     ),
     Row("add conftest.py beside application code", put("src/shop/conftest.py")),
     Row("add a test", put("tests/test_more.py", "def test_more(): assert True\n")),
-    Row("improve a prompt", _BETTER),
+    Row("improve a prompt", _BETTER, alone=True),
     Row("move a prompt to a file of the application", _in_file("{{ question }} {{ shop }}")),
-    Row("move a prompt to a file, and improve it", _in_file("{{ shop }}: {{ question }}")),
-    Row("accept the answers once more", well_accepted),
-    Row("accept the answers twice more", both(well_accepted, well_accepted)),
-    Row("accept a sixth run, which removes the first", both(_five_accepted_on_main, well_accepted)),
-    Row("improve a prompt and accept its answers", both(_BETTER, well_accepted)),
-    Row("improve a prompt twice and accept both times", both(_BETTER, well_accepted, _BEST, well_accepted)),
+    Row("move a prompt to a file, and improve it", _in_file("{{ shop }}: {{ question }}"), alone=True),
+    Row("accept the answers once more", well_accepted, alone=True),
+    Row("accept the answers twice more", both(well_accepted, well_accepted), alone=True),
+    Row("accept a sixth run, which removes the first", both(_five_accepted_on_main, well_accepted), alone=True),
+    Row("improve a prompt and accept its answers", both(_BETTER, well_accepted), alone=True),
+    Row("improve a prompt twice and accept both times", both(_BETTER, well_accepted, _BEST, well_accepted), alone=True),
     Row(
         "accept answers with slightly lower scores, as chance gives them",
         both(_BETTER, lambda repository: accepted(repository, GOOD, GOOD, "You can return {} within 30 days.")),
+        alone=True,
     ),
     Row("add a recording", put("golden/recordings/more.jsonl", "{}\n")),
     Row("edit a recording", put(RECORDING, '{"schema": 1, "x": 2}\n')),
@@ -209,18 +211,26 @@ ROWS = [
     Row("commit a report", both(put(".gitignore", ""), put("reports/other/summary.md", "PASS\n"))),
     Row("add data named like a module", put("calendar/july.txt", "1\n")),
     Row("translate a text of the application", put("locale/de/shop.po", 'msgid "shop"\n')),
-    Row("rename the branch", ran("branch", "--move", "feature/--odd")),
-    Row("merge main, whose margins became narrower", _merged),
-    Row("rebase onto main, whose margins became narrower", _rebased),
+    Row("rename the branch", ran("branch", "--move", "feature/--odd"), alone=True),
+    Row("merge main, whose margins became narrower", _merged, alone=True),
+    Row("rebase onto main, whose margins became narrower", _rebased, alone=True),
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.sentence)
-def test_innocent_change(pull_request: Repository, prepared: Path, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
+TOGETHER = [row for row in ROWS if not row.is_alone]
+PULL_REQUESTS = [*([row] for row in ROWS if row.is_alone), *(TOGETHER[first::8] for first in range(8))]
+"""Eight pull requests with several changes each, and one for each change that needs its own: a run takes a while."""
+
+
+@pytest.mark.parametrize("rows", PULL_REQUESTS, ids=lambda rows: "; ".join(row.sentence for row in rows))
+def test_innocent_changes(
+    pull_request: Repository, prepared: Path, monkeypatch: pytest.MonkeyPatch, rows: Sequence[Row]
+) -> None:
     """Nothing is listed as relaxing, and the run passes."""
-    if row.import_from is not None:
-        monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
-    row.edit(pull_request)
+    for row in rows:
+        if row.import_from is not None:
+            monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
+        row.edit(pull_request)
     pull_request.commit()
     answer(prepared / "outside/answers.json", GOOD)
     evaluation = judged(pull_request)

@@ -47,7 +47,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _weakenings() -> Iterator[str]:
     yield from ("# Trust: tables", "")
-    yield from ("What the tests try, for [the threat model](trust.md). Each row is a test.", "")
+    yield from ("What the tests try, for [the threat model](trust.md). A test tries each row.", "")
     count = sum(map(len, WEAKENINGS.values()))
     yield from (f"## {count} weakenings", "")
     yield "A pull request makes this change, and the model answers badly, or well in the table of accepted runs. No run"

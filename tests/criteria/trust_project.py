@@ -156,6 +156,13 @@ class Row:
     suite: str = "demo"
     import_from: str | None = None
     """A folder of the project that the job has put on Python's path."""
+    alone: bool = False
+    """Whether it hides other changes, for example because the run is refused, or accepts or moves a branch."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it needs a pull request of its own."""
+        return self.alone or self.suite != "demo" or self.import_from is not None or bool(self.answers)
 
 
 def a_case(name: str, **rest: Any) -> str:

@@ -74,7 +74,10 @@ def _twin(repository: Repository) -> None:
 
 CONFIGURATION = [
     Row(
-        "read the answers from another file", swap(PYPROJECT, "outside/answers.json", "outside/x.json"), "no such file"
+        "read the answers from another file",
+        swap(PYPROJECT, "outside/answers.json", "outside/x.json"),
+        "no such file",
+        alone=True,
     ),
     Row(
         "answer with another provider",
@@ -105,9 +108,11 @@ CONFIGURATION = [
         configured('\n[tool.evalharness.executors.far]\nexecutor = "local"\n'),
         "configuration executors",
     ),
-    Row("put the cache into the repository", in_own_table('cache_dir = "data"'), "outside of the repository"),
+    Row(
+        "put the cache into the repository", in_own_table('cache_dir = "data"'), "outside of the repository", alone=True
+    ),
     Row("put the cache into another folder", in_own_table('cache_dir = "/tmp/other"'), "configuration cache_dir: "),
-    Row("move the root", in_own_table('root = "other"'), "'root' is always the folder of this file"),
+    Row("move the root", in_own_table('root = "other"'), "'root' is always the folder of this file", alone=True),
     Row(
         "edit a file that the configuration names",
         put("models/other.json", '{"*": "Yes."}'),
@@ -135,7 +140,7 @@ CONFIGURATION = [
 
 PYTHON = [
     Row("add pytest.ini", put("pytest.ini", f"[pytest]\n{_ADDOPTS}"), "file pytest.ini: added"),
-    Row("add an empty pytest.ini that hides other settings", put("pytest.ini"), "file pytest.ini: added"),
+    Row("add an empty pytest.ini that hides other settings", put("pytest.ini"), "file pytest.ini: added", alone=True),
     Row("add .pytest.ini", put(".pytest.ini", f"[pytest]\n{_ADDOPTS}"), "file .pytest.ini: added"),
     Row("add pytest.toml", put("pytest.toml", _TOML), "file pytest.toml: added"),
     Row("add .pytest.toml", put(".pytest.toml", _TOML), "file .pytest.toml: added"),
@@ -275,6 +280,7 @@ GIT = [
         "make the suites a link to another folder",
         both(moved("suites", "other"), link("suites", "other")),
         "symbolic link",
+        alone=True,
     ),
     Row("make the suites a submodule with wider margins", make_submodule, _WIDENED),
     Row("widen a margin in a file that git ignores", both(put(".gitignore", "*\n"), _WIDER), _WIDENED),

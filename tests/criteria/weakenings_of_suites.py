@@ -37,7 +37,7 @@ _TURNS = '\n    - user: "{{ question }} {{ shop }}"'
 _CSV = "id,tags,question\n" + "".join(f"{name},hard,Say: within 30 days\n" for name in IDS)
 
 SUITES = [
-    Row("delete the suite", gone(DEMO, GOLDEN), "unknown suite 'demo'"),
+    Row("delete the suite", gone(DEMO, GOLDEN), "unknown suite 'demo'", alone=True),
     Row(
         "rename the suite with its goldens and baselines",
         both(
@@ -53,6 +53,7 @@ SUITES = [
         "delete a case with its golden answer",
         both(swap(CASES, a_case("case-3"), ""), swap(GOLDEN, golden("case-3"), "")),
         "case case-3: deleted",
+        alone=True,
     ),
     Row(
         "rename a case with its golden answer",
@@ -63,6 +64,7 @@ SUITES = [
         "name a shorter case file",
         both(swap(DEMO, "cases.jsonl", "short.jsonl"), put(GOLDEN, golden(*IDS[:5]))),
         "15 cases (case-5, case-6, case-7, ...): deleted",
+        alone=True,
     ),
     Row(
         "name a case file in another format with easier questions",
@@ -156,25 +158,38 @@ SUITES = [
     Row("force an answer with a grammar", swap(DEMO, "seed: 7}", "seed: 7, grammar: 'root ::= \"30\"'}"), "grammar"),
     Row("judge another prompt", swap(DEMO, "[plain]", "[careless]"), "default prompt plain: removed"),
     Row("judge another model", swap(DEMO, "[fake]", "[other]"), "model fake: removed"),
-    Row("write a key twice", swap(DEMO, "margin: 15%}", "margin: 15%, margin: 50%}"), "duplicate key 'margin'"),
-    Row("write a second document behind the first", swap(DEMO, SUITE, f"{SUITE}---\n{SUITE}"), "demo.yaml"),
-    Row("save the suite as UTF-16", put(DEMO, SUITE.encode("utf-16")), "not UTF-8"),
+    Row(
+        "write a key twice",
+        swap(DEMO, "margin: 15%}", "margin: 15%, margin: 50%}"),
+        "duplicate key 'margin'",
+        alone=True,
+    ),
+    Row("write a second document behind the first", swap(DEMO, SUITE, f"{SUITE}---\n{SUITE}"), "demo.yaml", alone=True),
+    Row("save the suite as UTF-16", put(DEMO, SUITE.encode("utf-16")), "not UTF-8", alone=True),
     Row(
         "read the prompt from a file above the project",
         swap(DEMO, _TURNS, " {file: ../../outside/plain.md}"),
         "'../../outside/plain.md' leaves the project",
+        alone=True,
     ),
     Row(
         "make the prompt's file a symbolic link",
         both(swap(DEMO, _TURNS, " {file: ../plain.md}"), put("x.md", "{{ question }}\n"), link("plain.md", "x.md")),
         "symbolic link",
+        alone=True,
     ),
     Row(
         "read the prompt from a hidden file",
         both(swap(DEMO, _TURNS, " {file: ../.git/plain.md}"), put(".git/plain.md", "{{ question }}\n")),
         "'../.git/plain.md' is hidden",
+        alone=True,
     ),
-    Row("make the suite a symbolic link", both(put("easy.yaml", SUITE), link(DEMO, "../easy.yaml")), "symbolic link"),
+    Row(
+        "make the suite a symbolic link",
+        both(put("easy.yaml", SUITE), link(DEMO, "../easy.yaml")),
+        "symbolic link",
+        alone=True,
+    ),
 ]
 
 GOLDENS = [
@@ -184,9 +199,9 @@ GOLDENS = [
         swap(GOLDEN, "case-3: [", "case-3: [No idea., "),
         "case case-3: golden answers added",
     ),
-    Row("empty a golden answer", swap(GOLDEN, golden("case-3"), "case-3: []\n"), "empty golden answer"),
+    Row("empty a golden answer", swap(GOLDEN, golden("case-3"), "case-3: []\n"), "empty golden answer", alone=True),
     Row("remove a golden answer", swap(GOLDEN, golden("case-3"), ""), "case case-3: golden answers removed"),
-    Row("delete the goldens", gone(GOLDEN), "golden answers"),
+    Row("delete the goldens", gone(GOLDEN), "golden answers", alone=True),
     Row(
         "move the goldens into another format",
         both(
@@ -199,6 +214,7 @@ GOLDENS = [
         "make the goldens a symbolic link",
         both(put("g.yaml", golden(*IDS)), link(GOLDEN, "../g.yaml")),
         "symbolic link",
+        alone=True,
     ),
     Row(
         "attribute the goldens to the accepted version",
