@@ -99,12 +99,12 @@ def test_killed_node(rig: Rig) -> None:
 
     The record equals that of one process, and names the node.
     """
-    rig.write(120)
+    rig.write(60)
     rig.start_second()
     wanted = canonical_run(rig.run("alone"))
     rig.cluster.wait(SECOND)
     start = len(rig.server.log)
-    code, run = rig.run_with_kill("killed", lambda: rig.cluster.kill(SECOND), after=40)
+    code, run = rig.run_with_kill("killed", lambda: rig.cluster.kill(SECOND), after=20)
     assert code == 0, rig.output("killed")
     assert canonical_run(run) == wanted
     check_exactly_once(rig.server.log[start:], rig.ledger("killed"), rig.questions)
