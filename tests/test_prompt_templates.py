@@ -50,7 +50,7 @@ def _outcome(
         return str(error), error.line, sandbox.steps
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @example("{{ self }}", {"self": "a"}, 100, 100)
 @example("{{ fi }}{{ \ufb01 }}", {"fi": "a", "\ufb01": "b"}, 100, 100)
 @given(_SOURCES, _VARIABLES, st.sampled_from([0, 3, 30, 1_000]), st.sampled_from([0, 1, 100]))

@@ -425,7 +425,7 @@ _WORDS += [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(_WORDS), max_size=14), st.booleans())
 def test_any_words(words: list[str], chat: bool) -> None:
     """Any sequence of template tokens renders or raises TemplateError, and never hangs."""

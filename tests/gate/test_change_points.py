@@ -55,7 +55,7 @@ def test_false_alarms(generate: Generate, runs: int, cases: int) -> None:
 @pytest.mark.parametrize("edited", [1.0, 0.4])
 def test_copies_are_not_new_samples(versions: tuple[int, ...], edited: float) -> None:
     """A deterministic model whose prompt is edited has no more false alarms, but would if copies counted as samples."""
-    rng, count, alpha, marked, naive = np.random.default_rng(7), 300, 0.05, 0, 0
+    rng, count, alpha, marked, naive = np.random.default_rng(7), 150, 0.05, 0, 0
     for _ in range(count):
         samples = normal(rng, len(versions), 20)
         for version in range(1, len(versions)):

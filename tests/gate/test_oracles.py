@@ -112,7 +112,7 @@ def test_one_score_a_side_is_the_sign_flip_test(seed: int) -> None:
     assert p_of([([b], [a]) for b, a in zip(before, after, strict=True)]) == pytest.approx(oracle.pvalue, abs=0.01)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(cases_of(PASS_FAIL, most=4))
 def test_pass_fail_is_exact(cases: list[Case]) -> None:
     """Pass/fail runs in any numbers a side give the p-value of a full enumeration."""

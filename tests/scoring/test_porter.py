@@ -52,7 +52,7 @@ def test_english_words() -> None:
     assert {word: stem(word) for word in words} == {word: _reference().stem(word) for word in words}
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(st.builds(lambda start, end: start + end, _STARTS, _ENDS).filter(bool))
 def test_built_words(word: str) -> None:
     """Words of a start and up to three suffixes have the stem of nltk: each rule, with rests of each length."""

@@ -217,7 +217,7 @@ def variant() -> Iterator[Variant]:
         yield made
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.sampled_from(STREAMS), st.lists(st.integers(0, 4000), max_size=8))
 def test_cuts_do_not_matter(variant: Variant, name: str, cuts: list[int]) -> None:
     """The places where a body is cut into packets do not change the response."""
@@ -234,7 +234,7 @@ EXTRAS = st.dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.sampled_from(STREAMS), st.data())
 def test_unknown_keys_do_not_matter(variant: Variant, name: str, data: st.DataObject) -> None:
     """Keys that no documentation names change nothing, at any depth."""

@@ -283,7 +283,7 @@ ROWS = st.lists(st.dictionaries(st.sampled_from(KEYS) | TEXTS, VALUES), min_size
 
 @pytest.mark.parametrize("form", EXPORTS)
 @given(rows=ROWS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_row_is_a_case_or_is_listed(project: DatasetProject, form: str, rows: list[dict[str, Any]]) -> None:
     """Whatever the rows hold, each is a case with an id of its own, or is counted with a reason."""
     path = project.root / "rows.jsonl"
