@@ -124,7 +124,6 @@ def test_the_careless_prompt_is_red(both):
     assert verdicts(folder, "careless")["rouge_l"]["change"] < -20
 
 
-@pytest.mark.deep
 def test_kill_the_model_in_the_middle(both, tmp_path):
     """After a `kill -9` of the model's process all cases get their usual texts, and some count as retried."""
     some = (*SOME, "--llm-concurrency=5")
