@@ -9,7 +9,7 @@ from typing import NamedTuple
 from evalharness.records import BaselineSample
 from evalharness.records.text_on_disk import StoredText, TextOnDisk
 from evalharness.store.baseline_lines import SampleLine
-from evalharness.store.number_columns import NumberRows, only_known, with_unknown
+from evalharness.store.number_columns import NumberRows, only_known, places_of
 
 
 class _Kind(NamedTuple):
@@ -37,11 +37,12 @@ class AcceptedSamples:
 
     def sample(self, place: int, read: Callable[[], str]) -> BaselineSample:
         """A sample; `read` reads its text."""
-        (run, metrics, not_applicable, known), (prompt, completion, *rest) = self._rows[place]
-        total, first_token, per_token = with_unknown(known, rest)
-        scores = dict(zip(metrics, rest[sum(known) :], strict=True))
-        text, tokens = StoredText(self._texts[place], read), (int(prompt), int(completion))
-        return TextOnDisk.of(text, run, scores, tokens, (total, first_token, per_token), not_applicable)
+        (run, metrics, not_applicable, known), numbers = self._rows[place]
+        (total, first_token, per_token), first = places_of(known)
+        row = [*numbers, None]
+        scores, times = dict(zip(metrics, numbers[first:], strict=True)), (row[total], row[first_token], row[per_token])
+        text, tokens = StoredText(self._texts[place], read), (int(numbers[0]), int(numbers[1]))
+        return TextOnDisk.of(text, run, scores, tokens, times, not_applicable)
 
     def __len__(self) -> int:
         return len(self._rows)

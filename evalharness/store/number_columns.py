@@ -80,7 +80,7 @@ class NumberColumns:
 
     def __getitem__(self, place: int) -> Numbers:
         (scored, not_applicable, slots, recorded_on, known), numbers = self._rows[place]
-        (cost, metrics_cost, latency, first_token, decode), scores = _places(known)
+        (cost, metrics_cost, latency, first_token, decode), scores = places_of(known)
         row = [*numbers, None]
         return Numbers(
             scored,
@@ -100,7 +100,7 @@ class NumberColumns:
 
 
 @cache
-def _places(known: tuple[bool, ...]) -> tuple[tuple[int, ...], int]:
+def places_of(known: tuple[bool, ...]) -> tuple[tuple[int, ...], int]:
     """Where each optional number is in a row, after the tokens, and where the scores start. -1 for an unknown one."""
     ends = list(accumulate(known, initial=_TOKENS))
     return tuple(end if one else -1 for one, end in zip(known, ends, strict=False)), ends[-1]
@@ -109,9 +109,3 @@ def _places(known: tuple[bool, ...]) -> tuple[tuple[int, ...], int]:
 def only_known(numbers: Sequence[float | None]) -> tuple[tuple[bool, ...], list[float]]:
     """Which of the numbers are known, and these."""
     return tuple([one is not None for one in numbers]), [one for one in numbers if one is not None]
-
-
-def with_unknown(known: Sequence[bool], numbers: Iterable[float]) -> list[float | None]:
-    """The numbers that are known, and None for each of the others."""
-    there = iter(numbers)
-    return [next(there) if one else None for one in known]

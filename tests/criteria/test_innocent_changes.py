@@ -26,6 +26,7 @@ from trust_project import (
     answer,
     append,
     both,
+    commit_changes,
     configured,
     golden,
     gone,
@@ -227,11 +228,7 @@ def test_innocent_changes(
     pull_request: Repository, prepared: Path, monkeypatch: pytest.MonkeyPatch, rows: Sequence[Row]
 ) -> None:
     """Nothing is listed as relaxing, and the run passes."""
-    for row in rows:
-        if row.import_from is not None:
-            monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
-        row.edit(pull_request)
-    pull_request.commit()
+    commit_changes(pull_request, rows, monkeypatch)
     answer(prepared / "outside/answers.json", GOOD)
     evaluation = judged(pull_request)
     assert evaluation.outcome

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from repository import Repository
-from trust_project import BAD, Row, answer, judged
+from trust_project import BAD, Row, answer, commit_changes, judged
 from weakenings_of_acceptances import ACCEPTANCES
 from weakenings_of_applications import APPLICATIONS
 from weakenings_of_projects import CONFIGURATION, GIT, PYTHON, make_submodule
@@ -62,11 +62,7 @@ def test_weakenings(
     pull_request: Repository, prepared: Path, monkeypatch: pytest.MonkeyPatch, rows: Sequence[Row]
 ) -> None:
     """The run is not green, and each weakening is listed as relaxing or refused, in a line of its own."""
-    for row in rows:
-        if row.import_from is not None:
-            monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
-        row.edit(pull_request)
-    pull_request.commit()
+    commit_changes(pull_request, rows, monkeypatch)
     answer(prepared / "outside/answers.json", rows[0].answers or BAD)
     status, lines = outcome_of(pull_request, rows[0].suite)
     assert status != "pass"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import pytest
 from repository import Repository
 
 from evalharness.config import load_config
@@ -163,6 +164,15 @@ class Row:
     def is_alone(self) -> bool:
         """Whether it needs a pull request of its own."""
         return self.alone or self.suite != "demo" or self.import_from is not None or bool(self.answers)
+
+
+def commit_changes(repository: Repository, rows: Iterable[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make these changes in one commit."""
+    for row in rows:
+        if row.import_from is not None:
+            monkeypatch.syspath_prepend(str(repository.root / row.import_from))
+        row.edit(repository)
+    repository.commit()
 
 
 def a_case(name: str, **rest: Any) -> str:
