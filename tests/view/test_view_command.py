@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from viewed import Growing, Viewed, viewing
 
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
+from evalharness.view.server import Server
 
 SECRET = "the accepted answer of case-0"
 
@@ -172,6 +174,14 @@ def test_too_many_connections(viewed: Viewed) -> None:
             break
         except ConnectionError:  # until the server has seen that they ended
             continue
+
+
+def test_a_burst_of_connections() -> None:
+    """As many connections as are served at once wait for a server that is busy; none is dropped."""
+    desk: Any = None  # neither is asked: the server accepts nothing
+    with Server(0, "token", desk, desk) as server, ExitStack() as held:
+        for _ in range(32):
+            held.enter_context(socket.create_connection(("127.0.0.1", server.server_port), timeout=5))
 
 
 def test_a_growing_record(project: Project) -> None:
